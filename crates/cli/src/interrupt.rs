@@ -1,0 +1,142 @@
+//! Ctrl-C and SIGTERM: where work has to be left sound the first asks it to stop; the second ends the program at once.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+    thread,
+};
+
+use docent::{Cancel, Error, ErrorKind};
+
+use crate::{errors, exit::Exit, output::Output};
+
+/// What stopped the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Ctrl-C.
+    Interrupt = 1,
+    /// SIGTERM, or the terminal went away.
+    Terminate = 2,
+}
+
+/// The signals that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Interrupts {
+    cancel: Cancel,
+    came: Arc<AtomicU8>,
+    softly: Arc<AtomicBool>,
+}
+
+impl Interrupts {
+    /// Listens from now on, on a thread of its own.
+    pub(crate) fn listen(output: Output) -> Self {
+        let interrupts = Self { cancel: Cancel::new(), came: Arc::default(), softly: Arc::default() };
+        let own = interrupts.clone();
+        let spawned = thread::Builder::new().name("signals".into()).spawn(move || own.wait(output));
+        if let Err(cause) = spawned {
+            tracing::warn!("cannot listen for signals: {cause}");
+        }
+        interrupts
+    }
+
+    /// The flag that the library looks at.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// Whether the first signal only asks for a stop, because the work that goes on looks at [`Interrupts::cancel`]. If
+    /// not, it ends the program.
+    pub(crate) fn softly(&self, softly: bool) {
+        self.softly.store(softly, Ordering::Relaxed);
+    }
+
+    /// What stopped the program, if anything did.
+    pub(crate) fn came(&self) -> Option<Stop> {
+        match self.came.load(Ordering::Relaxed) {
+            1 => Some(Stop::Interrupt),
+            2 => Some(Stop::Terminate),
+            _ => None,
+        }
+    }
+
+    fn wait(&self, output: Output) {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else {
+            return;
+        };
+        runtime.block_on(async {
+            let Ok(mut signals) = signals::Signals::new() else { return };
+            loop {
+                let stop = signals.next().await;
+                let first = self.came.swap(stop as u8, Ordering::Relaxed) == 0;
+                // A service manager may say SIGTERM twice; only a person who repeats Ctrl-C is in a hurry.
+                let in_a_hurry = !first && stop == Stop::Interrupt;
+                if in_a_hurry || !self.softly.load(Ordering::Relaxed) {
+                    errors::report(&Error::new(ErrorKind::Interrupted, "interrupted"), output);
+                    std::process::exit(Exit::Interrupted as i32);
+                }
+                self.cancel.cancel();
+                if !output.json && !output.quiet {
+                    output.message("stopping; once more to stop at once");
+                }
+            }
+        });
+    }
+}
+
+#[cfg(unix)]
+mod signals {
+    use std::io;
+
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    use super::Stop;
+
+    pub(super) struct Signals {
+        interrupt: Signal,
+        terminate: Signal,
+        hangup: Signal,
+    }
+
+    impl Signals {
+        pub(super) fn new() -> io::Result<Self> {
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+                hangup: signal(SignalKind::hangup())?,
+            })
+        }
+
+        pub(super) async fn next(&mut self) -> Stop {
+            tokio::select! {
+                _ = self.interrupt.recv() => Stop::Interrupt,
+                _ = self.terminate.recv() => Stop::Terminate,
+                _ = self.hangup.recv() => Stop::Terminate,
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod signals {
+    use std::io;
+
+    use super::Stop;
+
+    pub(super) struct Signals;
+
+    impl Signals {
+        #[expect(clippy::unnecessary_wraps, reason = "fails on Unix")]
+        pub(super) fn new() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(super) async fn next(&mut self) -> Stop {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            Stop::Interrupt
+        }
+    }
+}

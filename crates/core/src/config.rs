@@ -1,0 +1,206 @@
+//! The configuration file, `config.toml` in the home folder. Defaults < file < environment < flags.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ErrorKind, Result};
+
+/// All settings, each with its default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Which models play which role, and where they live.
+    pub models: ModelsConfig,
+    /// What is read, and how it is cut.
+    pub index: IndexConfig,
+    /// How folders are watched.
+    pub watch: WatchConfig,
+    /// How questions are searched.
+    pub search: SearchConfig,
+    /// How questions are answered.
+    pub ask: AskConfig,
+}
+
+/// Which models play which role, and where they live.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// Where models live. Empty: the platform's data folder. `DOCENT_MODELS` overrides it.
+    pub folder: Option<PathBuf>,
+    /// The model that turns text into vectors.
+    pub embedder: String,
+    /// The model that writes answers.
+    pub generator: String,
+    /// The model that reorders hits; empty for none.
+    pub reranker: String,
+    /// Threads that a model may use; 0 for one per core (for the generator: per core that is idle when it begins).
+    pub threads: usize,
+}
+
+impl Default for ModelsConfig {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            embedder: "multilingual-e5-small".into(),
+            generator: "qwen2.5-coder-0.5b-instruct".into(),
+            reranker: String::new(),
+            threads: 0,
+        }
+    }
+}
+
+/// What is read, and how it is cut.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IndexConfig {
+    /// Larger files are skipped, in megabytes.
+    pub max_file_mb: u64,
+    /// Tokens per passage, headings included, counted by the embedder.
+    pub passage_tokens: usize,
+    /// Whether `.gitignore` files are honoured as `.docentignore` files are.
+    pub gitignore: bool,
+    /// Whether hidden files and folders are read.
+    pub hidden: bool,
+    /// Threads that parse; 0 for one per core.
+    pub parse_threads: usize,
+}
+
+impl Default for IndexConfig {
+    fn default() -> Self {
+        Self { max_file_mb: 256, passage_tokens: 256, gitignore: false, hidden: false, parse_threads: 0 }
+    }
+}
+
+/// How folders are watched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WatchConfig {
+    /// A file is read when it has been quiet for this long, in milliseconds.
+    pub debounce_ms: u64,
+    /// Everything is looked at again after this many seconds, events or none.
+    pub rescan_seconds: u64,
+    /// Roots that give no events are looked at this often, in seconds.
+    pub poll_seconds: u64,
+    /// Models are let go after this many seconds without use.
+    pub idle_seconds: u64,
+}
+
+impl Default for WatchConfig {
+    fn default() -> Self {
+        Self { debounce_ms: 250, rescan_seconds: 600, poll_seconds: 10, idle_seconds: 300 }
+    }
+}
+
+/// How questions are searched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SearchConfig {
+    /// Hits to return.
+    pub hits: usize,
+    /// Candidates taken from each store before they are fused.
+    pub candidates: usize,
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        Self { hits: 10, candidates: 200 }
+    }
+}
+
+/// How questions are answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AskConfig {
+    /// Tokens that prompt and answer may have together.
+    pub context_tokens: usize,
+    /// The most tokens of an answer.
+    pub answer_tokens: usize,
+    /// The most passages that the model is given.
+    pub passages: usize,
+    /// 0 takes the likeliest word always, so that the same question gets the same answer.
+    pub temperature: f32,
+    /// For temperatures above 0.
+    pub seed: u32,
+}
+
+impl Default for AskConfig {
+    fn default() -> Self {
+        Self { context_tokens: 4096, answer_tokens: 256, passages: 5, temperature: 0.0, seed: 42 }
+    }
+}
+
+impl Config {
+    /// Reads `file`; without one, the defaults.
+    ///
+    /// # Errors
+    /// The file cannot be read, has a key that does not exist, or a value out of range: the message names it.
+    pub fn load(file: &Path) -> Result<Self> {
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(cause) => return Err(Error::io("read", file, cause)),
+        };
+        let config: Self = toml::from_str(&text).map_err(|cause| {
+            Error::new(ErrorKind::Config, format!("{} is not a valid configuration", file.display()))
+                .at(file)
+                .hint("docs/configuration.md lists every key with its default")
+                .caused_by(cause)
+        })?;
+        config
+            .validate()
+            .map_err(|why| Error::new(ErrorKind::Config, format!("{}: {why}", file.display())).at(file))?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let in_range = [
+            ("index.passage_tokens", self.index.passage_tokens, 32, 8192),
+            ("search.hits", self.search.hits, 1, 1000),
+            ("search.candidates", self.search.candidates, 1, 10_000),
+            ("ask.context_tokens", self.ask.context_tokens, 512, 1 << 20),
+            ("ask.answer_tokens", self.ask.answer_tokens, 1, 1 << 16),
+            ("ask.passages", self.ask.passages, 1, 100),
+        ];
+        for (key, value, low, high) in in_range {
+            if !(low..=high).contains(&value) {
+                return Err(format!("{key} is {value}, must be from {low} to {high}"));
+            }
+        }
+        if !(0.0..=5.0).contains(&self.ask.temperature) {
+            return Err(format!("ask.temperature is {}, must be from 0 to 5", self.ask.temperature));
+        }
+        if self.models.embedder.is_empty() {
+            return Err("models.embedder is empty, must name a model".into());
+        }
+        Ok(())
+    }
+
+    /// The file with every key at its default, as `docs/configuration.md` shows it.
+    ///
+    /// # Errors
+    /// Never in practice: the defaults can be written as TOML.
+    pub fn default_file() -> Result<String> {
+        toml::to_string(&Self::default())
+            .map_err(|cause| Error::new(ErrorKind::Internal, "cannot write the defaults").caused_by(cause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_is_named() {
+        let error = toml::from_str::<Config>("[index]\npasage_tokens = 3\n").unwrap_err();
+        assert!(error.to_string().contains("pasage_tokens"), "{error}");
+    }
+
+    #[test]
+    fn defaults_are_valid_and_survive_their_file() {
+        let config = Config::default();
+        config.validate().unwrap();
+        let text = Config::default_file().unwrap();
+        assert_eq!(toml::from_str::<Config>(&text).unwrap(), config);
+    }
+}

@@ -1,0 +1,32 @@
+//! The words of docent as types and traits: documents, passages, locations, filters, reports, errors and
+//! configuration. No heavy dependency: everything else stands on this crate.
+
+mod config;
+mod document;
+mod error;
+mod files;
+mod filter;
+mod home;
+mod ids;
+mod location;
+pub mod paths;
+mod report;
+mod traits;
+
+pub use config::{AskConfig, Config, IndexConfig, ModelsConfig, SearchConfig, WatchConfig};
+pub use document::{Block, BlockKind, DocumentBuilder, ParsedDocument, Passage, embedded_text};
+pub use error::{Error, ErrorKind, ErrorReport, IoContext, Result};
+pub use files::{FileChange, FileRecord, FileState, FileUpdate, Outcome, Root, Stamp, WordsBatch};
+pub use filter::Filter;
+pub use home::{Home, make_private_dir, models_folder};
+pub use ids::{ContentHash, DocId, EmbedKey, Generation, Hash128, PassageId, RootId};
+pub use location::{Location, cell_name};
+pub use report::{
+    AskReport, CheckReport, Citation, CollectionReport, Difference, DryRunReport, Failure, FileCounts,
+    FileReport, Hit, IndexReport, Mode, RootReport, SearchReport, Signals, SkippedCount, StatusReport,
+    StoreParts, Timings,
+};
+pub use traits::{
+    DocumentInfo, Embedder, GenerateRequest, Generated, Generator, IndexStore, ParseError, ParseErrorKind,
+    Parser, PassageVector, PendingPassage, Scored, SearchIndex, Snapshot, StoredPassage,
+};

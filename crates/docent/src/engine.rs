@@ -1,0 +1,380 @@
+//! The engine: every part wired to every other.
+
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+};
+
+use docent_core::{
+    AskReport, CheckReport, CollectionReport, Config, Embedder, Error, ErrorKind, FileReport, Generator,
+    Home, ParseError, ParseErrorKind, ParsedDocument, Parser, Result, SearchReport, StatusReport,
+    models_folder,
+};
+use docent_indexer::{Cancel, WatchHandle};
+use docent_models::ModelStore;
+use docent_parse::{ParseOptions, Parsers};
+use docent_query::AskEvent;
+use docent_store::{EmbedderIdentity, SharedStore, Store, StoreWriter};
+use tokio::sync::mpsc;
+
+use crate::{
+    request::{AskRequest, Event, Request, Response, SearchRequest},
+    roles::{ConfiguredEmbedder, ConfiguredGenerator},
+};
+
+/// A function that is told what happens, from any thread.
+pub type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// An index with its models. Clones share everything; nothing is opened or loaded before it is needed.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) home: Home,
+    pub(crate) config: Config,
+    pub(crate) models: Arc<ModelStore>,
+    pub(crate) embedder: Arc<ConfiguredEmbedder>,
+    pub(crate) generator: Arc<ConfiguredGenerator>,
+    parser: OnceLock<Arc<Parsers>>,
+    reading: Mutex<Option<Arc<Store>>>,
+    writing: Mutex<Weak<StoreWriter>>,
+    pub(crate) watching: Mutex<Option<WatchHandle>>,
+}
+
+impl Engine {
+    /// An engine over `home`, with the settings of `config`.
+    ///
+    /// # Errors
+    /// The configuration names a model that does not exist, or no folder for models can be found.
+    pub fn open(home: Home, config: Config) -> Result<Self> {
+        let models = Arc::new(ModelStore::open(models_folder(config.models.folder.as_deref())?)?);
+        let embedder = Arc::new(ConfiguredEmbedder::new(&config, &home, &models)?);
+        let generator = Arc::new(ConfiguredGenerator::new(&config, &home, &models)?);
+        let inner = Inner {
+            home,
+            config,
+            models,
+            embedder,
+            generator,
+            parser: OnceLock::new(),
+            reading: Mutex::default(),
+            writing: Mutex::default(),
+            watching: Mutex::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// An engine over `home`, with the settings of its configuration file.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or the file has a mistake.
+    pub fn at(home: Home) -> Result<Self> {
+        let config = Config::load(&home.config_file())?;
+        Self::open(home, config)
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The models on this machine.
+    pub fn models(&self) -> &ModelStore {
+        &self.inner.models
+    }
+
+    /// Answers any request. Cancelled, long work stops soon, with what is finished published.
+    ///
+    /// # Errors
+    /// What the request runs into; `Interrupted` when it was cancelled before it had a result.
+    pub async fn handle(&self, request: Request, on_event: OnEvent, cancel: Cancel) -> Result<Response> {
+        self.blocking(move |inner| match request {
+            Request::Add(request) => inner.add(&request, &on_event, &cancel).map(Response::Index),
+            Request::DryRun(request) => inner.dry_run(&request, &cancel).map(Response::DryRun),
+            Request::Index { collection } => inner.index(collection, &on_event, &cancel).map(Response::Index),
+            Request::Search(request) => inner.search(&request).map(Response::Search),
+            Request::Ask(request) => {
+                let mut on_ask = |event| {
+                    on_event(Event::Ask(event));
+                    if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                };
+                inner.ask(&request, &mut on_ask).map(Response::Ask)
+            }
+            Request::Status => inner.status().map(Response::Status),
+            Request::FileStatus { path } => inner.file_status(&path).map(Response::FileStatus),
+            Request::Check { repair } => inner.check(repair, &on_event, &cancel).map(Response::Check),
+            Request::Remove { path } => inner.remove(&path).map(Response::Removed),
+            Request::Collections => inner.collections().map(Response::Collections),
+        })
+        .await
+    }
+
+    /// Finds passages.
+    ///
+    /// # Errors
+    /// There is no index yet, the query is empty, a filter is malformed, or a model is missing.
+    pub async fn search(&self, request: SearchRequest) -> Result<SearchReport> {
+        self.blocking(move |inner| inner.search(&request)).await
+    }
+
+    /// Answers a question, as a stream: what was found, the answer piece by piece, and at last the report.
+    /// Dropping the stream stops the model.
+    pub fn ask(&self, request: AskRequest) -> Answering {
+        let (events, receiver) = mpsc::channel(64);
+        let inner = self.inner.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            inner.ask(&request, &mut |event| {
+                if events.blocking_send(event).is_ok() {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            })
+        });
+        Answering { events: receiver, work }
+    }
+
+    /// The ledger in numbers, and the state of the stores.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub async fn status(&self) -> Result<StatusReport> {
+        self.blocking(Inner::status).await
+    }
+
+    /// Compares catalog, stores and disk; with `repair`, puts right what differs.
+    ///
+    /// # Errors
+    /// The index cannot be read, or another process writes it.
+    pub async fn check(&self, repair: bool) -> Result<CheckReport> {
+        self.blocking(move |inner| inner.check(repair, &(Arc::new(|_| {}) as OnEvent), &Cancel::new())).await
+    }
+
+    /// What the parser makes of one file.
+    ///
+    /// # Errors
+    /// The outer one: the file cannot be opened. The inner one: it holds no text that can be read.
+    pub fn extract(&self, path: &Path) -> Result<std::result::Result<ParsedDocument, ParseError>> {
+        let limit = self.inner.config.index.max_file_mb << 20;
+        let metadata = fs::metadata(path).map_err(|cause| Error::io("read", path, cause))?;
+        if metadata.is_dir() {
+            return Err(Error::new(ErrorKind::Usage, format!("{} is a folder", path.display()))
+                .at(path)
+                .hint("name a file"));
+        }
+        if metadata.len() > limit {
+            let reason = format!("larger than {} MB (index.max_file_mb)", limit >> 20);
+            return Ok(Err(ParseError::new(ParseErrorKind::TooLarge, reason)));
+        }
+        let bytes = fs::read(path).map_err(|cause| Error::io("read", path, cause))?;
+        Ok(self.inner.parser().parse(path, &bytes))
+    }
+
+    /// Runs blocking work on a thread of its own.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let inner = self.inner.clone();
+        tokio::task::spawn_blocking(move || work(&inner))
+            .await
+            .map_err(|cause| Error::new(ErrorKind::Internal, "a thread broke down").caused_by(cause))?
+    }
+}
+
+/// An answer under way.
+pub struct Answering {
+    events: mpsc::Receiver<AskEvent>,
+    work: tokio::task::JoinHandle<Result<AskReport>>,
+}
+
+impl Answering {
+    /// The next event; `None` when the answer is complete.
+    pub async fn next(&mut self) -> Option<AskEvent> {
+        self.events.recv().await
+    }
+
+    /// The whole answer, with its citations. Events that were not taken are dropped.
+    ///
+    /// # Errors
+    /// There is no index yet, the question is empty, or a model is missing or failed.
+    pub async fn report(mut self) -> Result<AskReport> {
+        while self.events.recv().await.is_some() {}
+        self.work
+            .await
+            .map_err(|cause| Error::new(ErrorKind::Internal, "a thread broke down").caused_by(cause))?
+    }
+}
+
+impl Inner {
+    pub(crate) fn identity(&self) -> EmbedderIdentity {
+        EmbedderIdentity { id: self.embedder.id().to_owned(), dimensions: self.embedder.dimensions() }
+    }
+
+    pub(crate) fn parser(&self) -> &Arc<Parsers> {
+        self.parser.get_or_init(|| {
+            let options = ParseOptions {
+                pdfium: self.models.pdfium(),
+                max_file: self.config.index.max_file_mb << 20,
+                ..ParseOptions::default()
+            };
+            Arc::new(Parsers::new(options))
+        })
+    }
+
+    /// The read side: of the writer that this process holds, else opened for reading; `None` where there is no
+    /// index.
+    pub(crate) fn store(&self) -> Result<Option<Arc<Store>>> {
+        if let Some(writer) = lock(&self.writing).upgrade() {
+            return Ok(Some(writer.store().clone()));
+        }
+        let mut reading = lock(&self.reading);
+        if reading.is_none() {
+            *reading = Store::open(&self.home, &self.identity())?.map(Arc::new);
+        }
+        Ok(reading.clone())
+    }
+
+    pub(crate) fn existing_store(&self) -> Result<Arc<Store>> {
+        self.store()?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("there is no index in {} yet", self.home.path().display()),
+            )
+            .hint("`docent add PATH` indexes a folder; --home or DOCENT_HOME names another home")
+        })
+    }
+
+    /// The write side, shared by everything that this process does at the same time.
+    pub(crate) fn writer(&self) -> Result<Arc<StoreWriter>> {
+        let mut writing = lock(&self.writing);
+        if let Some(writer) = writing.upgrade() {
+            return Ok(writer);
+        }
+        let writer = Arc::new(StoreWriter::open(&self.home, &self.identity())?);
+        *writing = Arc::downgrade(&writer);
+        Ok(writer)
+    }
+
+    /// As [`Self::writer`], but an index that cannot be opened is set aside; the folder that it lies in then.
+    pub(crate) fn writer_setting_aside(&self) -> Result<(Arc<StoreWriter>, Option<PathBuf>)> {
+        let mut writing = lock(&self.writing);
+        if let Some(writer) = writing.upgrade() {
+            return Ok((writer, None));
+        }
+        let (writer, aside) = StoreWriter::open_or_set_aside(&self.home, &self.identity())?;
+        let writer = Arc::new(writer);
+        *writing = Arc::downgrade(&writer);
+        *lock(&self.reading) = None;
+        Ok((writer, aside))
+    }
+
+    /// Says that models are in use, so that a watching process keeps them.
+    fn touch(&self) {
+        if let Some(handle) = &*lock(&self.watching) {
+            handle.touch();
+        }
+    }
+
+    /// Lets everything go that can be had again.
+    pub(crate) fn let_go(&self) {
+        self.embedder.unload();
+        self.generator.unload();
+        if let Ok(Some(store)) = self.store() {
+            store.release();
+        }
+    }
+
+    fn search(&self, request: &SearchRequest) -> Result<SearchReport> {
+        self.touch();
+        let store = self.existing_store()?;
+        let mut query = docent_query::SearchRequest::new(&request.query, &self.config.search);
+        query.k = request.hits.unwrap_or(self.config.search.hits);
+        query.mode = request.mode;
+        query.filter = request.filter.clone();
+        let mut report =
+            docent_query::search(&SharedStore(store.clone()), Some(self.embedder.as_ref()), &query)?;
+        report.notes.extend(backlog_note(&store)?);
+        Ok(report)
+    }
+
+    fn ask(
+        &self,
+        request: &AskRequest,
+        on_event: &mut dyn FnMut(AskEvent) -> ControlFlow<()>,
+    ) -> Result<AskReport> {
+        self.touch();
+        let store = self.existing_store()?;
+        let mut query = docent_query::AskRequest::new(&request.question);
+        query.filter = request.filter.clone();
+        query.candidates = self.config.search.candidates;
+        query.config = self.config.ask.clone();
+        let index = SharedStore(store.clone());
+        let mut report = docent_query::ask(
+            &index,
+            Some(self.embedder.as_ref()),
+            self.generator.as_ref(),
+            &query,
+            on_event,
+        )?;
+        report.notes.extend(backlog_note(&store)?);
+        if !report.answered {
+            report.notes.extend(failures_note(&store)?);
+        }
+        self.touch();
+        Ok(report)
+    }
+
+    fn status(&self) -> Result<StatusReport> {
+        self.store()?.map_or_else(|| Ok(StatusReport::default()), |store| store.status())
+    }
+
+    fn file_status(&self, path: &Path) -> Result<FileReport> {
+        let absolute = std::path::absolute(path).map_err(|cause| Error::io("find", path, cause))?;
+        let resolved = absolute.canonicalize().unwrap_or_else(|_| absolute.clone());
+        if let Some(store) = self.store()? {
+            for path in [&resolved, &absolute] {
+                if let Some(report) = store.file_report(path)? {
+                    return Ok(report);
+                }
+            }
+        }
+        Ok(FileReport {
+            path: absolute.display().to_string(),
+            state: "unknown".into(),
+            reason: Some("no watched folder holds it, or it was not seen yet".into()),
+            ..FileReport::default()
+        })
+    }
+
+    fn collections(&self) -> Result<Vec<CollectionReport>> {
+        self.store()?.map_or_else(|| Ok(Vec::new()), |store| store.collections())
+    }
+}
+
+/// Says that some files are not fully searchable yet.
+fn backlog_note(store: &Store) -> Result<Option<String>> {
+    let counts = store.counts()?;
+    let mut parts = Vec::new();
+    if counts.pending > 0 {
+        parts.push(format!("{} not read yet", counts.pending));
+    }
+    if counts.lexical_only > 0 {
+        parts.push(format!("{} found by their words only so far", counts.lexical_only));
+    }
+    Ok((!parts.is_empty()).then(|| format!("files that are not fully indexed: {}", parts.join(", "))))
+}
+
+/// Says that some files could not be read.
+fn failures_note(store: &Store) -> Result<Option<String>> {
+    let failed = store.counts()?.failed;
+    Ok((failed > 0).then(|| format!("{failed} files could not be read; `docent status` names them")))
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,363 @@
+//! What a file is: by its content first, by its name where the content leaves it open.
+
+use std::path::Path;
+
+use docent_core::{ParseError, ParseErrorKind};
+
+use crate::{
+    damaged, encoding, encrypted,
+    package::{self, Package},
+};
+
+/// A format that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Pdf,
+    Docx,
+    Pptx,
+    Xlsx,
+    Doc,
+    Ppt,
+    Xls,
+    Mail,
+    Mailbox,
+    Html,
+    Xml,
+    Text(TextKind),
+}
+
+/// A format that is text itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextKind {
+    Plain,
+    Markdown,
+    Delimited,
+    Json,
+    JsonLines,
+    /// Program text, with its media type.
+    Source(&'static str),
+}
+
+impl Format {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pdf => "PDF",
+            Self::Docx | Self::Doc => "Word",
+            Self::Pptx | Self::Ppt => "PowerPoint",
+            Self::Xlsx | Self::Xls => "Excel",
+            Self::Mail | Self::Mailbox => "mail",
+            Self::Html => "HTML",
+            Self::Xml => "XML",
+            Self::Text(_) => "text",
+        }
+    }
+}
+
+/// Decides what `bytes` are.
+///
+/// # Errors
+/// Unsupported for what is not read, Encrypted for Office files with a password, Damaged for a file whose name
+/// promises what its content is not.
+pub(crate) fn detect(path: &Path, bytes: &[u8]) -> Result<Format, ParseError> {
+    let extension = path.extension().map(|ext| ext.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if is_pdf(bytes) {
+        return Ok(Format::Pdf);
+    }
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+        return zip_format(bytes, &extension);
+    }
+    if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
+        return ole_format(bytes);
+    }
+    if bytes.starts_with(b"{\\rtf") {
+        return Err(unsupported("rich text (RTF) is not read yet"));
+    }
+    if let Some(what) = binary_magic(bytes) {
+        return Err(unsupported(format!("binary file ({what})")));
+    }
+    match extension.as_str() {
+        "pdf" => return Err(damaged("not a PDF: the file does not start like one")),
+        "docx" | "docm" | "dotx" | "xlsx" | "xlsm" | "xltx" | "pptx" | "pptm" | "odt" | "ods" | "odp"
+        | "epub" => {
+            return Err(damaged(format!("not a .{extension} file: the content is no zip container")));
+        }
+        _ => {}
+    }
+    if encoding::is_binary(bytes) {
+        return Err(unsupported("binary file (application/octet-stream)"));
+    }
+    Ok(text_format(&extension, bytes))
+}
+
+/// The format of a file that is text.
+fn text_format(extension: &str, bytes: &[u8]) -> Format {
+    let by_name = match extension {
+        "md" | "markdown" | "mdown" | "mkd" | "mdx" => Some(TextKind::Markdown),
+        "csv" | "tsv" | "tab" => Some(TextKind::Delimited),
+        "json" | "ipynb" | "geojson" => Some(TextKind::Json),
+        "jsonl" | "ndjson" => Some(TextKind::JsonLines),
+        _ => source_mime(extension).map(TextKind::Source),
+    };
+    if let Some(kind) = by_name {
+        return Format::Text(kind);
+    }
+    match extension {
+        "html" | "htm" | "xhtml" | "shtml" => return Format::Html,
+        "eml" | "mht" | "mhtml" => return Format::Mail,
+        "mbox" => return Format::Mailbox,
+        _ => {}
+    }
+    let sample = encoding::decode(&bytes[..bytes.len().min(2048)]);
+    let start = sample.trim_start();
+    let lower: String = start.chars().take(512).collect::<String>().to_ascii_lowercase();
+    if lower.starts_with("<!doctype html") || lower.starts_with("<html") || lower.starts_with("<head") {
+        return Format::Html;
+    }
+    if lower.starts_with("<?xml") {
+        return if lower.contains("<html") { Format::Html } else { Format::Xml };
+    }
+    if matches!(extension, "xml" | "rss" | "atom" | "svg" | "xsd" | "xsl") && start.starts_with('<') {
+        return Format::Xml;
+    }
+    if matches!(extension, "" | "txt" | "msg" | "mail") {
+        if start.starts_with("From ") && is_mail(start.split_once('\n').map_or("", |(_, rest)| rest)) {
+            return Format::Mailbox;
+        }
+        if is_mail(start) {
+            return Format::Mail;
+        }
+    }
+    if extension.is_empty() && start.starts_with("#!") {
+        return Format::Text(TextKind::Source("text/x-script"));
+    }
+    Format::Text(TextKind::Plain)
+}
+
+/// Whether a text starts with the header of a message: header lines only, three of them the usual ones.
+fn is_mail(text: &str) -> bool {
+    const USUAL: [&str; 12] = [
+        "from",
+        "to",
+        "cc",
+        "date",
+        "subject",
+        "received",
+        "message-id",
+        "mime-version",
+        "content-type",
+        "return-path",
+        "delivered-to",
+        "reply-to",
+    ];
+    let mut known = Vec::new();
+    for line in text.lines().take_while(|line| !line.trim().is_empty()) {
+        if line.starts_with([' ', '\t']) {
+            continue;
+        }
+        let Some((name, _)) = line.split_once(':') else { break };
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            break;
+        }
+        let name = name.to_ascii_lowercase();
+        if USUAL.contains(&name.as_str()) && !known.contains(&name) {
+            known.push(name);
+        }
+    }
+    known.len() >= 3
+}
+
+fn source_mime(extension: &str) -> Option<&'static str> {
+    Some(match extension {
+        "rs" => "text/x-rust",
+        "py" | "pyi" => "text/x-python",
+        "js" | "mjs" | "cjs" | "jsx" => "text/javascript",
+        "ts" | "tsx" => "text/x-typescript",
+        "c" | "h" => "text/x-c",
+        "cc" | "cpp" | "cxx" | "hpp" | "hh" => "text/x-c++",
+        "java" => "text/x-java",
+        "kt" | "kts" => "text/x-kotlin",
+        "go" => "text/x-go",
+        "cs" => "text/x-csharp",
+        "rb" => "text/x-ruby",
+        "php" => "text/x-php",
+        "swift" => "text/x-swift",
+        "scala" => "text/x-scala",
+        "sh" | "bash" | "zsh" | "fish" | "ps1" | "bat" | "cmd" => "text/x-script",
+        "sql" => "text/x-sql",
+        "lua" => "text/x-lua",
+        "pl" | "pm" => "text/x-perl",
+        "r" => "text/x-r",
+        "css" | "scss" | "less" => "text/css",
+        "vue" | "svelte" => "text/x-component",
+        "yaml" | "yml" => "text/x-yaml",
+        "toml" => "text/x-toml",
+        "ini" | "cfg" | "conf" | "properties" | "env" => "text/x-ini",
+        "proto" | "thrift" | "graphql" => "text/x-interface",
+        _ => return None,
+    })
+}
+
+fn zip_format(bytes: &[u8], extension: &str) -> Result<Format, ParseError> {
+    let office = matches!(
+        extension,
+        "docx"
+            | "docm"
+            | "dotx"
+            | "xlsx"
+            | "xlsm"
+            | "xltx"
+            | "pptx"
+            | "pptm"
+            | "potx"
+            | "odt"
+            | "epub"
+            | "doc"
+            | "xls"
+            | "ppt"
+    );
+    match package::look(bytes) {
+        Ok(Package::Word) => Ok(Format::Docx),
+        Ok(Package::Excel) => Ok(Format::Xlsx),
+        Ok(Package::PowerPoint) => Ok(Format::Pptx),
+        Ok(Package::ExcelBinary) => Err(unsupported("binary Excel workbooks (xlsb) are not read yet")),
+        Ok(Package::OpenDocument) => Err(unsupported("OpenDocument files are not read yet")),
+        Ok(Package::Epub) => Err(unsupported("EPUB books are not read yet")),
+        Ok(Package::Other) if office => {
+            Err(damaged(format!("not a .{extension} file: the zip container lacks its parts")))
+        }
+        Err(reason) if office => Err(damaged(format!("the zip container is cut off or damaged: {reason}"))),
+        Ok(Package::Other) | Err(_) => Err(unsupported("binary file (application/zip)")),
+    }
+}
+
+/// OLE files name their streams in UTF-16 in their directory.
+fn ole_format(bytes: &[u8]) -> Result<Format, ParseError> {
+    let has = |name: &str| {
+        let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        find(bytes, &wide).is_some()
+    };
+    if has("EncryptedPackage") || has("EncryptionInfo") {
+        Err(encrypted())
+    } else if has("__substg1.0_") {
+        Err(unsupported("Outlook messages (msg) are not read yet"))
+    } else if has("WordDocument") {
+        Ok(Format::Doc)
+    } else if has("PowerPoint Document") {
+        Ok(Format::Ppt)
+    } else if has("Workbook") || has("WORKBOOK") || has("Book") {
+        Ok(Format::Xls)
+    } else {
+        Err(unsupported("binary file (application/x-ole-storage)"))
+    }
+}
+
+/// The mark of a PDF may stand anywhere in its first kilobyte: downloads and gateways put things in front. What has
+/// it further in must also end like one, since a text may mention it.
+fn is_pdf(bytes: &[u8]) -> bool {
+    let tail = &bytes[bytes.len().saturating_sub(2048)..];
+    match find(&bytes[..bytes.len().min(1024)], b"%PDF-") {
+        Some(0) => true,
+        Some(_) => find(tail, b"%%EOF").is_some() || find(tail, b"startxref").is_some(),
+        None => false,
+    }
+}
+
+fn binary_magic(bytes: &[u8]) -> Option<&'static str> {
+    const MAGIC: [(&[u8], &str); 33] = [
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"\xff\xd8\xff", "image/jpeg"),
+        (b"GIF87a", "image/gif"),
+        (b"GIF89a", "image/gif"),
+        (b"II*\0", "image/tiff"),
+        (b"MM\0*", "image/tiff"),
+        (b"8BPS", "image/vnd.adobe.photoshop"),
+        (b"\0\0\x01\0", "image/x-icon"),
+        (b"\x7fELF", "application/x-elf"),
+        (b"MZ\x90\0", "application/x-msdownload"),
+        (b"\xca\xfe\xba\xbe", "application/java-vm"),
+        (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
+        (b"\0asm", "application/wasm"),
+        (b"\x1f\x8b", "application/gzip"),
+        (b"BZh", "application/x-bzip2"),
+        (b"\xfd7zXZ\0", "application/x-xz"),
+        (b"\x28\xb5\x2f\xfd", "application/zstd"),
+        (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+        (b"Rar!\x1a\x07", "application/vnd.rar"),
+        (b"SQLite format 3\0", "application/vnd.sqlite3"),
+        (b"ID3", "audio/mpeg"),
+        (b"\xff\xfb", "audio/mpeg"),
+        (b"OggS", "audio/ogg"),
+        (b"fLaC", "audio/flac"),
+        (b"\x1aE\xdf\xa3", "video/webm"),
+        (b"wOFF", "font/woff"),
+        (b"wOF2", "font/woff2"),
+        (b"OTTO", "font/otf"),
+        (b"\0\x01\0\0\0", "font/ttf"),
+        (b"PAR1", "application/vnd.apache.parquet"),
+        (b"GGUF", "application/x-gguf"),
+        (b"!<arch>\n", "application/x-archive"),
+        (b"\xed\xab\xee\xdb", "application/x-rpm"),
+    ];
+    if let Some((_, mime)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        // These are short and printable: a text may start so.
+        let printable = matches!(*mime, "application/x-bzip2" | "audio/mpeg" | "image/vnd.adobe.photoshop");
+        return (!printable || encoding::is_binary(bytes)).then_some(*mime);
+    }
+    match (bytes.get(..4), bytes.get(8..12)) {
+        (Some(b"RIFF"), Some(b"WEBP")) => Some("image/webp"),
+        (Some(b"RIFF"), Some(b"WAVE")) => Some("audio/wav"),
+        (Some(b"RIFF"), Some(b"AVI ")) => Some("video/x-msvideo"),
+        _ if bytes.get(4..8) == Some(b"ftyp") => Some("video/mp4"),
+        _ if bytes.get(257..262) == Some(b"ustar") => Some("application/x-tar"),
+        _ if bytes.starts_with(b"BM") && encoding::is_binary(bytes) => Some("image/bmp"),
+        _ => None,
+    }
+}
+
+fn unsupported(reason: impl Into<String>) -> ParseError {
+    ParseError::new(ParseErrorKind::Unsupported, reason)
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, bytes: &[u8]) -> Result<Format, (ParseErrorKind, String)> {
+        detect(Path::new(name), bytes).map_err(|error| (error.kind, error.reason))
+    }
+
+    #[test]
+    fn content_goes_before_the_name() {
+        assert_eq!(of("a.txt", b"%PDF-1.7\n"), Ok(Format::Pdf));
+        assert_eq!(of("a.pdf", b"<html>moved</html>\n%PDF-1.7\n...\n%%EOF\n"), Ok(Format::Pdf));
+        assert_eq!(of("a.txt", b"A PDF starts with %PDF-1.7"), Ok(Format::Text(TextKind::Plain)));
+        assert_eq!(of("notes", b"<!DOCTYPE html><p>x"), Ok(Format::Html));
+        assert_eq!(of("feed", b"<?xml version='1.0'?><rss/>"), Ok(Format::Xml));
+        assert_eq!(
+            of("photo.txt", b"\x89PNG\r\n\x1a\n\0\0"),
+            Err((ParseErrorKind::Unsupported, "binary file (image/png)".into()))
+        );
+        assert_eq!(of("a.pdf", b"just words").unwrap_err().0, ParseErrorKind::Damaged);
+        assert_eq!(of("a.docx", b"just words").unwrap_err().0, ParseErrorKind::Damaged);
+    }
+
+    #[test]
+    fn mail_needs_a_mail_header() {
+        let mail = b"From: a@example.org\nTo: b@example.org\nSubject: Hi\n\nHello";
+        assert_eq!(of("x", mail), Ok(Format::Mail));
+        assert_eq!(of("x.eml", b"Subject: Hi\n\nHello"), Ok(Format::Mail));
+        assert_eq!(of("x.txt", b"Note: this\nDate: that\n\nHello"), Ok(Format::Text(TextKind::Plain)));
+    }
+
+    #[test]
+    fn anything_that_decodes_is_text() {
+        assert_eq!(of("Makefile", b"all:\n\techo"), Ok(Format::Text(TextKind::Plain)));
+        assert_eq!(of("x.unknown", "合同".as_bytes()), Ok(Format::Text(TextKind::Plain)));
+        assert_eq!(of("x.rs", b"fn main() {}"), Ok(Format::Text(TextKind::Source("text/x-rust"))));
+        assert_eq!(of("x.bin", &[0, 1, 2, 3, 0, 5, 6, 9]).unwrap_err().0, ParseErrorKind::Unsupported);
+    }
+}

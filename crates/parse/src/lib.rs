@@ -1,0 +1,201 @@
+//! Bytes to documents: blocks of text with their locations, out of PDF, Office, mail, web and text files.
+//!
+//! [`Parsers`] is the in-process implementation of [`docent_core::Parser`]. The type of a file is decided by
+//! its content first (`detect`), its name second. Two families of formats exist:
+//!
+//! - files that *are* text (plain text, Markdown, source code, CSV, JSON) keep the whole decoded text as
+//!   [`ParsedDocument::text`], verbatim but for the `\\u` escapes of JSON; their blocks are ranges of it, with lines
+//!   (`verbatim`);
+//! - files that *contain* text (HTML, XML, PDF, Office, mail) have their text put together block by block.
+//!
+//! **The rule for sheets.** A [`Table`](docent_core::BlockKind::Table) block with `location.cells` holds one
+//! sheet row per line, cells parted by tabs, in order; no row inside the range is left out (a blank row is an empty
+//! line) and newlines inside cells are blanks. So the first line is the first row of `cells`, and the A1 range of any
+//! run of lines follows by counting.
+//!
+//! Nothing here prints, and no panic of a library gets out.
+
+mod code;
+mod delimited;
+mod detect;
+mod encoding;
+mod html;
+mod json;
+mod language;
+mod mail;
+mod markdown;
+mod office;
+mod package;
+mod pdf;
+mod quiet;
+mod sheets;
+mod text;
+mod verbatim;
+mod xml;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use docent_core::{ParseError, ParseErrorKind, ParsedDocument, Parser};
+use tracing::debug;
+
+use crate::detect::Format;
+
+type Parsed = Result<ParsedDocument, ParseError>;
+
+/// What the parsers may use, and how much. Sizes are in bytes.
+#[derive(Clone, Debug)]
+pub struct ParseOptions {
+    /// The pdfium library (`libpdfium.so`), loaded when the first PDF comes. Without it PDFs are
+    /// [`ParseErrorKind::Unavailable`].
+    pub pdfium: Option<PathBuf>,
+    /// The largest file that is parsed.
+    pub max_file: u64,
+    /// The most that the members of one zip container (docx, xlsx, pptx) may unpack to, together.
+    pub max_unpacked: u64,
+    /// The most text that one document may give.
+    pub max_text: usize,
+    /// The most cells of one workbook.
+    pub max_cells: usize,
+    /// The most pages of one PDF.
+    pub max_pages: u32,
+}
+
+impl Default for ParseOptions {
+    fn default() -> Self {
+        Self {
+            pdfium: None,
+            max_file: 512 << 20,
+            max_unpacked: 512 << 20,
+            max_text: 128 << 20,
+            max_cells: 5_000_000,
+            max_pages: 20_000,
+        }
+    }
+}
+
+/// Every parser there is, behind one [`Parser`].
+///
+/// ```
+/// use docent_core::Parser;
+/// use docent_parse::{ParseOptions, Parsers};
+/// let parsers = Parsers::new(ParseOptions::default());
+/// let document = parsers.parse("leave.md".as_ref(), b"# Leave\n\n30 days a year.\n").unwrap();
+/// assert_eq!(document.title.as_deref(), Some("Leave"));
+/// assert_eq!(document.blocks[1].location.heading, ["Leave"]);
+/// assert_eq!(document.blocks[1].location.lines, Some([3, 3]));
+/// ```
+#[derive(Debug)]
+pub struct Parsers {
+    options: ParseOptions,
+}
+
+impl Parsers {
+    /// Parsers under `options`. Nothing is loaded yet.
+    pub fn new(options: ParseOptions) -> Self {
+        Self { options }
+    }
+
+    /// The options they were made with.
+    pub fn options(&self) -> &ParseOptions {
+        &self.options
+    }
+
+    /// Parses what may be a part of a message, `depth` messages deep.
+    pub(crate) fn parse_part(&self, path: &Path, bytes: &[u8], depth: usize) -> Parsed {
+        if bytes.len() as u64 > self.options.max_file {
+            return Err(too_large(format!(
+                "file of {} MB; the limit is {} MB",
+                bytes.len() >> 20,
+                self.options.max_file >> 20
+            )));
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(ParseError::new(ParseErrorKind::Empty, "empty file"));
+        }
+        let format = detect::detect(path, bytes)?;
+        let mut document = match quiet::catch(|| self.dispatch(format, path, bytes, depth)) {
+            Some(parsed) => parsed?,
+            None => {
+                return Err(ParseError::new(
+                    ParseErrorKind::Crashed,
+                    format!("the {} parser broke down on this file", format.name()),
+                ));
+            }
+        };
+        if document.text.len() > self.options.max_text {
+            return Err(too_large(format!(
+                "{} MB of text; the limit is {} MB",
+                document.text.len() >> 20,
+                self.options.max_text >> 20
+            )));
+        }
+        if document.blocks.is_empty() || document.text.trim().is_empty() {
+            return Err(ParseError::new(ParseErrorKind::Empty, "no text in it"));
+        }
+        if document.language.is_none() {
+            document.language = language::detect(&document.text).map(str::to_owned);
+        }
+        Ok(document)
+    }
+
+    fn dispatch(&self, format: Format, path: &Path, bytes: &[u8], depth: usize) -> Parsed {
+        match format {
+            Format::Pdf => pdf::parse(bytes, &self.options),
+            Format::Docx | Format::Pptx | Format::Doc | Format::Ppt => {
+                office::parse(format, bytes, &self.options)
+            }
+            Format::Xlsx | Format::Xls => sheets::parse(format, bytes, &self.options),
+            Format::Mail => mail::parse(self, bytes, depth),
+            Format::Mailbox => Ok(mail::parse_mailbox(self, bytes, depth)),
+            Format::Html => Ok(html::parse(&encoding::decode_html(bytes))),
+            Format::Xml => Ok(xml::parse(&encoding::decode_xml(bytes))),
+            Format::Text(kind) => {
+                let text = encoding::decode(bytes);
+                match kind {
+                    detect::TextKind::Plain => Ok(text::parse(text)),
+                    detect::TextKind::Markdown => Ok(markdown::parse(text)),
+                    detect::TextKind::Delimited => Ok(delimited::parse(text, path)),
+                    detect::TextKind::Json => Ok(code::parse(json::unescape(text), "application/json")),
+                    detect::TextKind::JsonLines => Ok(code::parse_lines(json::unescape(text))),
+                    detect::TextKind::Source(mime) => Ok(code::parse(text, mime)),
+                }
+            }
+        }
+    }
+}
+
+impl Parser for Parsers {
+    fn parse(&self, path: &Path, bytes: &[u8]) -> Parsed {
+        let started = Instant::now();
+        let parsed = self.parse_part(path, bytes, 0);
+        match &parsed {
+            Ok(document) => debug!(
+                path = %path.display(),
+                mime = document.mime,
+                blocks = document.blocks.len(),
+                ms = started.elapsed().as_millis(),
+                "parsed"
+            ),
+            Err(error) => debug!(path = %path.display(), kind = error.kind.as_str(), %error, "not parsed"),
+        }
+        parsed
+    }
+}
+
+/// A limit was passed.
+fn too_large(reason: String) -> ParseError {
+    ParseError::new(ParseErrorKind::TooLarge, reason)
+}
+
+/// The file is not what it should be.
+fn damaged(reason: impl Into<String>) -> ParseError {
+    ParseError::new(ParseErrorKind::Damaged, reason)
+}
+
+/// A password is needed.
+fn encrypted() -> ParseError {
+    ParseError::new(ParseErrorKind::Encrypted, "encrypted: a password is needed")
+}

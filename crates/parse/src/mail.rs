@@ -1,0 +1,212 @@
+//! Messages: header, body, and the attachments that can be read, each as a part.
+
+use std::{path::Path, thread};
+
+use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind, ParsedDocument};
+use mail_parser::{
+    Address, Message, MessageParser, MessagePart, MimeHeaders, PartType, mailbox::mbox::MessageIterator,
+};
+
+use crate::{Parsed, Parsers, damaged, html, quiet, text, too_large};
+
+/// Messages inside messages deeper than this are left out.
+const DEEPEST: usize = 3;
+/// The most attachments read of one message.
+const MOST_PARTS: usize = 200;
+/// The most messages read of one mailbox.
+const MOST_MESSAGES: usize = 20_000;
+/// The levels of messages that fit into this many bytes need little stack.
+const HARMLESS: usize = 16 << 10;
+/// Stack for each byte of a file: a level takes about 1 KB of stack, and 30 bytes of the file.
+const ROOM_PER_BYTE: usize = 96;
+/// The most stack. It is reserved; only what is used takes memory.
+const MOST_ROOM: usize = 256 << 20;
+
+pub(crate) fn parse(parsers: &Parsers, bytes: &[u8], depth: usize) -> Parsed {
+    let message = read(bytes)?.ok_or_else(|| damaged("damaged: not a message that can be read"))?;
+    let mut builder = DocumentBuilder::new("message/rfc822");
+    add(parsers, &mut builder, &message, None, depth);
+    dismantle(message);
+    Ok(builder.finish())
+}
+
+pub(crate) fn parse_mailbox(parsers: &Parsers, bytes: &[u8], depth: usize) -> ParsedDocument {
+    let mut builder = DocumentBuilder::new("application/mbox");
+    for raw in MessageIterator::new(std::io::Cursor::new(bytes)).take(MOST_MESSAGES).flatten() {
+        if let Ok(Some(message)) = read(raw.contents()) {
+            builder.reset_headings();
+            add(parsers, &mut builder, &message, None, depth + 1);
+            dismantle(message);
+        }
+    }
+    let mut document = builder.finish();
+    // The first message's subject is not the mailbox's title.
+    document.title = None;
+    document
+}
+
+/// Parses a message. The library calls itself once for each message inside an encoded one, so a file that could hold
+/// many of them is read on a thread with room for all.
+fn read(bytes: &[u8]) -> Result<Option<Message<'_>>, ParseError> {
+    let parse = || MessageParser::default().parse(bytes);
+    if bytes.len() <= HARMLESS || !may_nest(bytes) {
+        return Ok(parse());
+    }
+    let room = bytes.len().saturating_mul(ROOM_PER_BYTE).min(MOST_ROOM);
+    thread::scope(|scope| {
+        let reader = thread::Builder::new()
+            .stack_size(room)
+            .spawn_scoped(scope, || quiet::catch(parse))
+            .map_err(|error| too_large(format!("no memory for the messages inside messages: {error}")))?;
+        let parsed = reader.join().ok().flatten();
+        parsed.ok_or_else(|| {
+            ParseError::new(ParseErrorKind::Crashed, "the mail parser broke down on this file")
+        })
+    })
+}
+
+/// Whether there may be messages in an encoded part.
+fn may_nest(bytes: &[u8]) -> bool {
+    let has = |word: &str| bytes.windows(word.len()).any(|at| at.eq_ignore_ascii_case(word.as_bytes()));
+    (has("rfc822") || has("digest") || has("message/global")) && (has("base64") || has("quoted-printable"))
+}
+
+/// Drops a message part by part: dropped as it is, messages nested a hundred thousand deep would overflow the
+/// stack.
+fn dismantle(message: Message<'_>) {
+    let mut waiting = vec![message];
+    while let Some(message) = waiting.pop() {
+        waiting.extend(message.parts.into_iter().filter_map(|part| match part.body {
+            PartType::Message(inner) => Some(inner),
+            _ => None,
+        }));
+    }
+}
+
+/// Adds a message: `part` is what it is called inside another.
+fn add(
+    parsers: &Parsers,
+    builder: &mut DocumentBuilder,
+    message: &Message<'_>,
+    part: Option<&str>,
+    depth: usize,
+) {
+    let place = Location { part: Some(part.unwrap_or("body").to_owned()), ..Location::default() };
+    if let Some(subject) = message.subject() {
+        if part.is_none() {
+            builder.title(subject);
+        }
+        builder.heading(1, subject, place.clone());
+    }
+    builder.push(BlockKind::Paragraph, &header(message), place.clone());
+    bodies(builder, message, &place);
+    for (index, attachment) in message.attachments().take(MOST_PARTS).enumerate() {
+        let name =
+            attachment.attachment_name().map_or_else(|| format!("attachment {}", index + 1), str::to_owned);
+        if depth >= DEEPEST {
+            break;
+        }
+        if let PartType::Message(inner) = &attachment.body {
+            builder.reset_headings();
+            add(parsers, builder, inner, Some(&name), depth + 1);
+        } else if let Ok(document) = parsers.parse_part(Path::new(&name), attachment.contents(), depth + 1) {
+            // One that cannot be read costs itself only.
+            builder.reset_headings();
+            transfer(builder, &document, &name);
+        }
+    }
+}
+
+/// What the reader was shown: the HTML body, unless the plain one says much more (the HTML of some senders is a
+/// picture and a link).
+fn bodies(builder: &mut DocumentBuilder, message: &Message<'_>, place: &Location) {
+    let has_html = message.html_body.iter().filter_map(|id| message.part(*id)).any(MessagePart::is_text_html);
+    let (rich, plain) = (Body::of(message, &message.html_body), Body::of(message, &message.text_body));
+    let chosen = if has_html && rich.letters() * 2 >= plain.letters() { rich } else { plain };
+    chosen.add_to(builder, place);
+}
+
+/// One of the two bodies of a message: its parts in order, most often one.
+struct Body<'m>(Vec<&'m MessagePart<'m>>);
+
+impl<'m> Body<'m> {
+    fn of(message: &'m Message<'m>, ids: &[u32]) -> Self {
+        Self(ids.iter().filter_map(|id| message.part(*id)).collect())
+    }
+
+    /// Letters and digits, without the links that stand in place of a page's anchors.
+    fn letters(&self) -> usize {
+        let mut alone = DocumentBuilder::new("");
+        self.add_to(&mut alone, &Location::default());
+        alone
+            .finish()
+            .text
+            .split_whitespace()
+            .filter(|word| !word.contains("://"))
+            .flat_map(str::chars)
+            .filter(|c| c.is_alphanumeric())
+            .count()
+    }
+
+    fn add_to(&self, builder: &mut DocumentBuilder, place: &Location) {
+        for part in &self.0 {
+            match &part.body {
+                PartType::Text(text) => paragraphs(builder, text, place),
+                PartType::Html(page) => html::add(builder, page, place),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn paragraphs(builder: &mut DocumentBuilder, body: &str, place: &Location) {
+    let parsed = text::parse(body.to_owned());
+    for block in &parsed.blocks {
+        builder.push(BlockKind::Paragraph, &parsed.block_text(block).replace('\r', ""), place.clone());
+    }
+}
+
+/// Who, to whom and when, as lines.
+fn header(message: &Message<'_>) -> String {
+    let mut lines = Vec::new();
+    for (name, address) in [("From", message.from()), ("To", message.to()), ("Cc", message.cc())] {
+        if let Some(people) = address.map(people).filter(|people| !people.is_empty()) {
+            lines.push(format!("{name}: {people}"));
+        }
+    }
+    if let Some(date) = message.date().filter(|date| date.is_valid()) {
+        lines.push(format!("Date: {}", date.to_rfc3339()));
+    }
+    lines.join("\n")
+}
+
+fn people(address: &Address<'_>) -> String {
+    address
+        .iter()
+        .take(50)
+        .map(|one| match (one.name(), one.address()) {
+            (Some(name), Some(address)) => format!("{name} <{address}>"),
+            (Some(only), None) | (None, Some(only)) => only.to_owned(),
+            (None, None) => String::new(),
+        })
+        .filter(|one| !one.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Adds the blocks of an attachment, under its name.
+fn transfer(builder: &mut DocumentBuilder, document: &ParsedDocument, name: &str) {
+    for block in &document.blocks {
+        let body = document.block_text(block);
+        let mut place = block.location.clone();
+        place.part = Some(match &place.part {
+            Some(inner) if inner != "body" => format!("{name}/{inner}"),
+            _ => name.to_owned(),
+        });
+        match block.kind {
+            docent_core::BlockKind::Heading => builder.heading(block.level, body, place),
+            docent_core::BlockKind::Table => builder.table(body, block.header, place),
+            kind => builder.push(kind, body, place),
+        }
+    }
+}

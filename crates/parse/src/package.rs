@@ -1,0 +1,94 @@
+//! Zip containers: what is in them, and whether they may be unpacked.
+
+use std::io::{Cursor, Read};
+
+use docent_core::ParseError;
+use zip::ZipArchive;
+
+use crate::{damaged, too_large};
+
+/// Deflate packs at most about 1032 to 1.
+const DEFLATE_MOST: u64 = 1032;
+/// The most members of a container.
+const MOST_MEMBERS: usize = 100_000;
+
+/// What a container holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Package {
+    Word,
+    Excel,
+    ExcelBinary,
+    PowerPoint,
+    OpenDocument,
+    Epub,
+    Other,
+}
+
+/// Looks at the names of the members only.
+pub(crate) fn look(bytes: &[u8]) -> Result<Package, String> {
+    let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+    let has = |prefix: &str| {
+        archive.file_names().flatten().any(|name| name.trim_start_matches('/').starts_with(prefix))
+    };
+    Ok(if has("[Content_Types].xml") {
+        if has("word/") {
+            Package::Word
+        } else if has("xl/workbook.bin") {
+            Package::ExcelBinary
+        } else if has("xl/") {
+            Package::Excel
+        } else if has("ppt/") {
+            Package::PowerPoint
+        } else {
+            Package::Other
+        }
+    } else if has("META-INF/container.xml") {
+        Package::Epub
+    } else if has("content.xml") && has("META-INF/manifest.xml") {
+        Package::OpenDocument
+    } else {
+        Package::Other
+    })
+}
+
+/// Makes sure that the container does not unpack to more than `limit` bytes. The sizes that it declares are
+/// believed where they are too big, and checked by unpacking where the packed size would allow them to lie.
+pub(crate) fn check(bytes: &[u8], limit: u64) -> Result<(), ParseError> {
+    let bomb = || too_large(format!("unpacks to more than {} MB: a zip bomb?", limit >> 20));
+    let mut archive = ZipArchive::new(Cursor::new(bytes))
+        .map_err(|error| damaged(format!("the zip container is cut off or damaged: {error}")))?;
+    if archive.len() > MOST_MEMBERS {
+        return Err(too_large(format!("{} members in one container", archive.len())));
+    }
+    let mut declared = 0u64;
+    let mut possible = 0u64;
+    for index in 0..archive.len() {
+        let Ok(member) = archive.by_index_raw(index) else { continue };
+        declared = declared.saturating_add(member.size());
+        possible = possible.saturating_add(member.compressed_size().saturating_mul(DEFLATE_MOST));
+    }
+    if declared > limit {
+        return Err(bomb());
+    }
+    if possible <= limit {
+        return Ok(());
+    }
+    let mut left = limit;
+    for index in 0..archive.len() {
+        let Ok(member) = archive.by_index(index) else { continue };
+        // Pictures and the like are not unpacked by the parsers.
+        let Ok(name) = member.name().map(|name| name.to_ascii_lowercase()) else { continue };
+        if !std::path::Path::new(&name)
+            .extension()
+            .is_some_and(|ext| ext == "xml" || ext == "rels" || ext == "vml")
+        {
+            continue;
+        }
+        let read = std::io::copy(&mut member.take(left + 1), &mut std::io::sink()).unwrap_or(0);
+        if read > left {
+            return Err(bomb());
+        }
+        left -= read;
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! PDF through pdfium: pages, lines in reading order, paragraphs by the gaps between lines.
+
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use self::layout::{Headings, Line, Paragraph, clean, join};
+use crate::{ParseOptions, Parsed, damaged, encrypted, too_large};
+use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind};
+use pdfium_render::prelude::{
+    PdfDocument, PdfDocumentMetadataTagType, PdfPage, Pdfium, PdfiumError, PdfiumInternalError,
+};
+
+mod layout;
+
+/// pdfium is bound once per process, and is not safe for use from several threads at once.
+static PDFIUM: Mutex<Option<Pdfium>> = Mutex::new(None);
+
+pub(crate) fn parse(bytes: &[u8], options: &ParseOptions) -> Parsed {
+    let mut bound = PDFIUM.lock().unwrap_or_else(PoisonError::into_inner);
+    if bound.is_none() {
+        *bound = Some(bind(options.pdfium.as_deref())?);
+    }
+    let Some(pdfium) = bound.as_ref() else { return Err(missing("it could not be loaded")) };
+    let document = pdfium.load_pdf_from_byte_slice(bytes, None).map_err(|error| refused(&error))?;
+    read(&document, options)
+}
+
+fn bind(library: Option<&Path>) -> Result<Pdfium, ParseError> {
+    let library = library.ok_or_else(|| missing("it is not installed"))?;
+    if !library.is_file() {
+        return Err(missing(&format!("there is no {}", library.display())));
+    }
+    match Pdfium::bind_to_library(library) {
+        Ok(bindings) => Ok(Pdfium::new(bindings)),
+        Err(error) => Err(missing(&format!("{} cannot be loaded: {error}", library.display()))),
+    }
+}
+
+fn missing(why: &str) -> ParseError {
+    ParseError::new(
+        ParseErrorKind::Unavailable,
+        format!("PDF files need the pdfium library; {why}; run `docent models pull pdfium` or `make models`"),
+    )
+}
+
+fn refused(error: &PdfiumError) -> ParseError {
+    match error {
+        PdfiumError::PdfiumLibraryInternalError(PdfiumInternalError::PasswordError) => encrypted(),
+        PdfiumError::PdfiumLibraryInternalError(PdfiumInternalError::SecurityError) => {
+            ParseError::new(ParseErrorKind::Encrypted, "encrypted in a way that is not known")
+        }
+        PdfiumError::PdfiumLibraryInternalError(PdfiumInternalError::FormatError) => {
+            damaged("damaged: not a PDF that can be read")
+        }
+        other => damaged(format!("damaged: {other:?}")),
+    }
+}
+
+fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
+    let pages = document.pages();
+    let count = u32::try_from(pages.len()).unwrap_or(0);
+    if count == 0 {
+        return Err(damaged("damaged: no pages"));
+    }
+    if count > options.max_pages {
+        return Err(too_large(format!("{count} pages; the limit is {}", options.max_pages)));
+    }
+    let mut builder = DocumentBuilder::new("application/pdf");
+    builder.pages(count);
+    if let Some(title) = document.metadata().get(PdfDocumentMetadataTagType::Title) {
+        builder.title(title.value().trim_matches(['\0', '\u{feff}']));
+    }
+    let (mut text_bytes, mut unreadable) = (0usize, 0u32);
+    let mut all: Vec<(u32, Paragraph)> = Vec::new();
+    for index in 0..count {
+        let Some(paragraphs) = i32::try_from(index)
+            .ok()
+            .and_then(|index| pages.get(index).ok())
+            .and_then(|page| paragraphs(&page))
+        else {
+            unreadable += 1;
+            continue;
+        };
+        for paragraph in paragraphs {
+            text_bytes += paragraph.text.len();
+            all.push((index + 1, paragraph));
+        }
+        if text_bytes > options.max_text {
+            return Err(too_large(format!("more than {} MB of text", options.max_text >> 20)));
+        }
+    }
+    if unreadable == count {
+        return Err(damaged("damaged: none of its pages can be read"));
+    }
+    let headings = Headings::of(all.iter().map(|(_, paragraph)| paragraph), count);
+    for (page, paragraph) in &all {
+        let place = Location { page: Some(*page), ..Location::default() };
+        match headings.level(paragraph) {
+            Some(level) => builder.heading(level, &paragraph.text, place),
+            None => builder.push(BlockKind::Paragraph, &paragraph.text, place),
+        }
+    }
+    let parsed = builder.finish();
+    if parsed.blocks.is_empty() {
+        return Err(ParseError::new(
+            ParseErrorKind::Empty,
+            "no text layer: a scan? (OCR is not built in yet)",
+        ));
+    }
+    Ok(parsed)
+}
+
+fn paragraphs(page: &PdfPage<'_>) -> Option<Vec<Paragraph>> {
+    let text = page.text().ok()?;
+    let mut lines = Vec::new();
+    let mut line = Line::default();
+    let mut units = Vec::new();
+    for char in text.chars().iter() {
+        let value = char.unicode_value();
+        if value == u32::from(b'\n') || value == u32::from(b'\r') {
+            close_line(&mut lines, &mut line, &mut units);
+            continue;
+        }
+        if line.baseline.is_none() && value > 0x20 {
+            line.baseline = char.origin_y().ok().map(|points| points.value);
+            line.size = char.scaled_font_size().value;
+        }
+        push_units(&mut units, value);
+    }
+    close_line(&mut lines, &mut line, &mut units);
+    Some(join(&lines))
+}
+
+/// pdfium gives UTF-16 halves of characters beyond the first plane on some builds, whole ones on others.
+fn push_units(units: &mut Vec<u16>, value: u32) {
+    match (u16::try_from(value), char::from_u32(value)) {
+        (Ok(unit), _) => units.push(unit),
+        (Err(_), Some(c)) => units.extend_from_slice(c.encode_utf16(&mut [0; 2])),
+        (Err(_), None) => {}
+    }
+}
+
+fn close_line(lines: &mut Vec<Line>, line: &mut Line, units: &mut Vec<u16>) {
+    line.text = clean(&String::from_utf16_lossy(units));
+    units.clear();
+    if line.text.trim().is_empty() {
+        *line = Line::default();
+    } else {
+        lines.push(std::mem::take(line));
+    }
+}

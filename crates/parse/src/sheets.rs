@@ -1,0 +1,219 @@
+//! Excel workbooks: a table block for each region of filled rows, with its cells.
+
+use std::{collections::BTreeMap, io::Cursor};
+
+use calamine::{Data, DataRef, ExcelDateTime, Reader, SheetType, Xls, XlsError, Xlsx, XlsxError};
+use docent_core::{DocumentBuilder, Location, ParseError, cell_name};
+
+use crate::{ParseOptions, Parsed, damaged, detect::Format, encrypted, package, too_large};
+
+/// This many blank rows part two regions.
+const GAP: u32 = 3;
+/// A header longer than this (in bytes) is not worth repeating.
+const LONGEST_HEADER: usize = 2000;
+/// A header stands in one of the first rows of its region.
+const HEADER_WITHIN: usize = 3;
+
+pub(crate) fn parse(format: Format, bytes: &[u8], options: &ParseOptions) -> Parsed {
+    if format == Format::Xls {
+        return old(bytes, options);
+    }
+    package::check(bytes, options.max_unpacked)?;
+    let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|error| refused(&error))?;
+    let mut builder =
+        DocumentBuilder::new("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+    let mut budget = Budget::new(options);
+    let sheets: Vec<(String, bool)> = book
+        .sheets_metadata()
+        .iter()
+        .map(|sheet| (sheet.name.clone(), sheet.typ == SheetType::WorkSheet))
+        .collect();
+    for (name, _) in sheets.iter().filter(|(_, is_cells)| *is_cells) {
+        let mut cells = book.worksheet_cells_reader(name).map_err(|error| refused(&error))?;
+        let mut sheet = Sheet::default();
+        while let Some(cell) = cells.next_cell().map_err(|error| refused(&error))? {
+            if let Some(text) = written_ref(cell.get_value()) {
+                budget.take(text.len())?;
+                sheet.put(cell.get_position(), text);
+            }
+        }
+        sheet.add_to(&mut builder, name);
+    }
+    Ok(builder.finish())
+}
+
+/// The format before 2007: at most 65,536 rows of 256 columns, read whole.
+fn old(bytes: &[u8], options: &ParseOptions) -> Parsed {
+    let mut book = Xls::new(Cursor::new(bytes)).map_err(|error| match error {
+        XlsError::Password => encrypted(),
+        other => damaged(format!("damaged: {other}")),
+    })?;
+    let mut builder = DocumentBuilder::new("application/vnd.ms-excel");
+    let mut budget = Budget::new(options);
+    for name in book.sheet_names() {
+        let Ok(range) = book.worksheet_range(&name) else { continue };
+        let (top, left) = range.start().unwrap_or_default();
+        let mut sheet = Sheet::default();
+        for (row, column, value) in range.used_cells() {
+            if let Some(text) = written(value) {
+                budget.take(text.len())?;
+                sheet.put((top + row as u32, left + column as u32), text);
+            }
+        }
+        sheet.add_to(&mut builder, &name);
+    }
+    Ok(builder.finish())
+}
+
+fn refused(error: &XlsxError) -> ParseError {
+    match error {
+        XlsxError::Password => encrypted(),
+        other => damaged(format!("damaged: {other}")),
+    }
+}
+
+/// What is left of the limits.
+struct Budget {
+    cells: usize,
+    text: usize,
+}
+
+impl Budget {
+    fn new(options: &ParseOptions) -> Self {
+        Self { cells: options.max_cells, text: options.max_text }
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), ParseError> {
+        self.cells = self.cells.checked_sub(1).ok_or_else(|| too_large("too many cells".to_owned()))?;
+        self.text =
+            self.text.checked_sub(bytes).ok_or_else(|| too_large("too much text in its cells".to_owned()))?;
+        Ok(())
+    }
+}
+
+/// The filled cells of a sheet by row and column, so that a cell far away costs nothing.
+#[derive(Default)]
+struct Sheet {
+    rows: BTreeMap<u32, BTreeMap<u32, String>>,
+}
+
+impl Sheet {
+    fn put(&mut self, (row, column): (u32, u32), text: String) {
+        self.rows.entry(row).or_default().insert(column, text);
+    }
+
+    fn add_to(&self, builder: &mut DocumentBuilder, name: &str) {
+        builder.reset_headings();
+        let mut region: Vec<(u32, &BTreeMap<u32, String>)> = Vec::new();
+        for (row, cells) in &self.rows {
+            if region.last().is_some_and(|(last, _)| row - last > GAP) {
+                add_region(builder, name, &region);
+                region.clear();
+            }
+            region.push((*row, cells));
+        }
+        add_region(builder, name, &region);
+    }
+}
+
+/// Rows with their blank rows between them, from the leftmost column on.
+fn add_region(builder: &mut DocumentBuilder, name: &str, region: &[(u32, &BTreeMap<u32, String>)]) {
+    let (Some((top, _)), Some((bottom, _))) = (region.first(), region.last()) else { return };
+    let columns = || region.iter().flat_map(|(_, cells)| cells.keys().copied());
+    let (Some(left), Some(right)) = (columns().min(), columns().max()) else { return };
+    let mut text = String::new();
+    let mut row = *top;
+    for (number, cells) in region {
+        while row < *number {
+            text.push('\n');
+            row += 1;
+        }
+        let mut at = left;
+        for (column, value) in *cells {
+            // Columns far apart are parted by one tab: a line of ten thousand tabs helps nobody.
+            let tabs = if column - at > 256 { 1 } else { column - at };
+            text.extend(std::iter::repeat_n('\t', tabs as usize));
+            at = *column;
+            text.push_str(value);
+        }
+        text.push('\n');
+        row += 1;
+    }
+    let from = cell_name(left, *top);
+    let to = cell_name(right, *bottom);
+    let cells = if from == to { from } else { format!("{from}:{to}") };
+    let header = header_bytes(&text, region);
+    builder.table(
+        &text,
+        header,
+        Location { sheet: Some(name.to_owned()), cells: Some(cells), ..Location::default() },
+    );
+}
+
+/// Bytes down to the first row that names two columns or more, if that is one of the first.
+fn header_bytes(text: &str, region: &[(u32, &BTreeMap<u32, String>)]) -> usize {
+    let Some((top, _)) = region.first() else { return 0 };
+    let named = region.iter().take(HEADER_WITHIN).find(|(row, cells)| {
+        row - top < HEADER_WITHIN as u32
+            && cells.len() > 1
+            && cells.values().filter(|value| value.parse::<f64>().is_err()).count() * 2 > cells.len()
+    });
+    let Some((row, _)) = named else { return 0 };
+    let header: usize = text.split_inclusive('\n').take((row - top + 1) as usize).map(str::len).sum();
+    if header >= text.len() || header > LONGEST_HEADER { 0 } else { header }
+}
+
+fn written_ref(value: &DataRef<'_>) -> Option<String> {
+    match value {
+        DataRef::SharedString(text) => one_line(text),
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => one_line(text),
+        DataRef::Int(number) => Some(number.to_string()),
+        DataRef::Float(number) => Some(number.to_string()),
+        DataRef::Bool(value) => Some(if *value { "TRUE" } else { "FALSE" }.to_owned()),
+        DataRef::DateTime(time) => Some(date(time)),
+        DataRef::Error(error) => Some(error.to_string()),
+        DataRef::Empty => None,
+    }
+}
+
+fn written(value: &Data) -> Option<String> {
+    match value {
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => one_line(text),
+        Data::Int(number) => Some(number.to_string()),
+        Data::Float(number) => Some(number.to_string()),
+        Data::Bool(value) => Some(if *value { "TRUE" } else { "FALSE" }.to_owned()),
+        Data::DateTime(time) => Some(date(time)),
+        Data::Error(error) => Some(error.to_string()),
+        Data::Empty => None,
+    }
+}
+
+/// A cell is one line of no tabs, since rows are lines and tabs part cells.
+fn one_line(text: &str) -> Option<String> {
+    let text = text
+        .trim()
+        .replace("\r\n", " ")
+        .replace(['\n', '\r', '\t', '\u{b}', '\u{c}', '\u{2028}', '\u{85}'], " ");
+    (!text.is_empty()).then_some(text)
+}
+
+/// `2024-05-31`, `2024-05-31 08:30`, `08:30:05`; a length of time in hours.
+fn date(time: &ExcelDateTime) -> String {
+    let serial = time.as_f64();
+    if time.is_duration() {
+        let seconds = (serial * 86_400.0).round() as i64;
+        return format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    }
+    let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
+    let clock = match (hour, minute, second) {
+        (0, 0, 0) => String::new(),
+        (_, _, 0) => format!("{hour:02}:{minute:02}"),
+        _ => format!("{hour:02}:{minute:02}:{second:02}"),
+    };
+    let day = format!("{year:04}-{month:02}-{day:02}");
+    match (serial < 1.0, clock.is_empty()) {
+        (true, false) => clock,
+        (_, true) => day,
+        (false, false) => format!("{day} {clock}"),
+    }
+}

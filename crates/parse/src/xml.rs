@@ -1,0 +1,116 @@
+//! XML: the text between the tags. Entities that a document declares itself are never expanded.
+
+use docent_core::{BlockKind, DocumentBuilder, Location, ParsedDocument};
+
+use crate::html;
+
+/// Parses decoded XML: a paragraph for each run of text between tags.
+pub(crate) fn parse(text: &str) -> ParsedDocument {
+    let mut builder = DocumentBuilder::new("application/xml");
+    let mut rest = text;
+    let mut run = String::new();
+    while let Some(at) = rest.find('<') {
+        run.push_str(&decode_entities(&rest[..at]));
+        rest = &rest[at..];
+        if let Some(inner) = rest.strip_prefix("<![CDATA[") {
+            let end = inner.find("]]>").unwrap_or(inner.len());
+            run.push_str(&inner[..end]);
+            rest = inner.get(end + 3..).unwrap_or("");
+            continue;
+        }
+        let (closing, skip) = if rest.starts_with("<!--") {
+            ("-->", 3)
+        } else if rest.starts_with("<?") {
+            ("?>", 2)
+        } else if rest.starts_with("<!DOCTYPE")
+            && rest.find('[').is_some_and(|open| rest.find('>').is_some_and(|end| open < end))
+        {
+            ("]>", 2)
+        } else {
+            (">", 1)
+        };
+        if closing != "-->" {
+            flush(&mut builder, &mut run);
+        }
+        rest = rest.find(closing).and_then(|end| rest.get(end + skip..)).unwrap_or("");
+    }
+    run.push_str(&decode_entities(rest));
+    flush(&mut builder, &mut run);
+    builder.finish()
+}
+
+/// Ends a paragraph. Feeds carry whole pages as text: those are read as such.
+fn flush(builder: &mut DocumentBuilder, run: &mut String) {
+    let text = run.trim();
+    let is_page =
+        ["</p>", "<br", "<p>", "</a>", "<div", "</li>", "<p "].iter().any(|mark| text.contains(mark));
+    if is_page {
+        builder.reset_headings();
+        html::add(builder, text, &Location::default());
+        builder.reset_headings();
+    } else {
+        builder.push(BlockKind::Paragraph, text, Location::default());
+    }
+    run.clear();
+}
+
+/// The five entities of XML and character references; others stay as they are.
+fn decode_entities(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = rest.bytes().take(12).position(|byte| byte == b';');
+        let decoded = end.and_then(|end| {
+            let name = &rest[1..end];
+            Some(match name {
+                "amp" => '&',
+                "lt" => '<',
+                "gt" => '>',
+                "quot" => '"',
+                "apos" => '\'',
+                _ => {
+                    let number = name.strip_prefix('#')?;
+                    let code = match number.strip_prefix(['x', 'X']) {
+                        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                        None => number.parse().ok()?,
+                    };
+                    char::from_u32(code).filter(|c| *c != '\0')?
+                }
+            })
+        });
+        if let (Some(c), Some(end)) = (decoded, end) {
+            out.push(c);
+            rest = &rest[end + 1..];
+        } else {
+            out.push('&');
+            rest = &rest[1..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_go_and_text_stays() {
+        let document = parse(
+            "<?xml version='1.0'?><!-- <no> --><r><t>R&amp;D &#x5408;同</t><c><![CDATA[<p>One</p><p>Two</p>]]></c></r>",
+        );
+        assert_eq!(document.text, "R&D 合同\nOne\nTwo\n");
+    }
+
+    #[test]
+    fn entity_bombs_stay_folded() {
+        let mut bomb = String::from("<!DOCTYPE x [<!ENTITY a0 \"ha\">");
+        for n in 1..40 {
+            bomb = format!("{bomb}<!ENTITY a{n} \"&a{};&a{};\">", n - 1, n - 1);
+        }
+        bomb.push_str("]><x>&a39; fin</x>");
+        assert_eq!(parse(&bomb).text, "&a39; fin\n");
+    }
+}

@@ -1,0 +1,287 @@
+//! Small files made here, and where their text is found.
+
+use std::io::{Cursor, Write};
+
+use docent_core::{BlockKind, ParseErrorKind, Parser};
+use zip::{ZipWriter, write::SimpleFileOptions};
+
+/// A zip container of `members`.
+pub(super) fn container(members: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in members {
+        zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn types(parts: &[(&str, &str)]) -> String {
+    let overrides: String = parts
+        .iter()
+        .map(|(part, kind)| {
+            format!("<Override PartName=\"{part}\" ContentType=\"application/vnd.openxmlformats-officedocument.{kind}+xml\"/>")
+        })
+        .collect();
+    format!(
+        "<?xml version=\"1.0\"?><Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\">\
+         <Default Extension=\"rels\" ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>\
+         <Default Extension=\"xml\" ContentType=\"application/xml\"/>{overrides}</Types>"
+    )
+}
+
+fn rels(entries: &[(&str, &str, &str)]) -> String {
+    let entries: String = entries
+        .iter()
+        .map(|(id, kind, target)| {
+            format!(
+                "<Relationship Id=\"{id}\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/{kind}\" Target=\"{target}\"/>"
+            )
+        })
+        .collect();
+    format!(
+        "<?xml version=\"1.0\"?><Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">{entries}</Relationships>"
+    )
+}
+
+pub(super) fn docx(body: &str) -> Vec<u8> {
+    container(&[
+        (
+            "[Content_Types].xml",
+            &types(&[
+                ("/word/document.xml", "wordprocessingml.document.main"),
+                ("/word/styles.xml", "wordprocessingml.styles"),
+            ]),
+        ),
+        ("_rels/.rels", &rels(&[("r1", "officeDocument", "word/document.xml")])),
+        ("word/_rels/document.xml.rels", &rels(&[("r1", "styles", "styles.xml")])),
+        (
+            "word/styles.xml",
+            "<?xml version=\"1.0\"?><w:styles xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\">\
+          <w:style w:type=\"paragraph\" w:styleId=\"Heading1\"><w:name w:val=\"heading 1\"/><w:pPr><w:outlineLvl w:val=\"0\"/></w:pPr></w:style>\
+          <w:style w:type=\"paragraph\" w:styleId=\"Heading2\"><w:name w:val=\"heading 2\"/><w:pPr><w:outlineLvl w:val=\"1\"/></w:pPr></w:style></w:styles>",
+        ),
+        (
+            "word/document.xml",
+            &format!(
+                "<?xml version=\"1.0\"?><w:document xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\"><w:body>{body}</w:body></w:document>"
+            ),
+        ),
+    ])
+}
+
+fn paragraph(style: &str, text: &str) -> String {
+    let style = if style.is_empty() {
+        String::new()
+    } else {
+        format!("<w:pPr><w:pStyle w:val=\"{style}\"/></w:pPr>")
+    };
+    format!("<w:p>{style}<w:r><w:t>{text}</w:t></w:r></w:p>")
+}
+
+#[test]
+fn word_headings_and_tables() {
+    let cell = |text: &str| format!("<w:tc>{}</w:tc>", paragraph("", text));
+    let row = |a: &str, b: &str| format!("<w:tr>{}{}</w:tr>", cell(a), cell(b));
+    let body = paragraph("Heading1", "Handbook")
+        + &paragraph("Heading2", "请假")
+        + &paragraph("", "R&amp;D 员工有三十天年假。")
+        + &format!("<w:tbl>{}{}{}</w:tbl>", row("Kind", "Days"), row("Annual", "30"), row("Sick", "10"));
+    let document = super::without_pdfium().parse("a.docx".as_ref(), &docx(&body)).unwrap();
+    let blocks: Vec<_> = document.blocks.iter().map(|b| (b.kind, b.level, document.block_text(b))).collect();
+    assert_eq!(
+        blocks,
+        [
+            (BlockKind::Heading, 1, "Handbook"),
+            (BlockKind::Heading, 2, "请假"),
+            (BlockKind::Paragraph, 0, "R&D 员工有三十天年假。"),
+            (BlockKind::Table, 0, "Kind\tDays\nAnnual\t30\nSick\t10"),
+        ]
+    );
+    assert_eq!(document.blocks[2].location.heading, ["Handbook", "请假"]);
+    assert_eq!(document.blocks[3].header, "Kind\tDays\n".len());
+    // The name does not matter, the content does.
+    assert!(super::without_pdfium().parse("a.txt".as_ref(), &docx(&body)).is_ok());
+}
+
+#[test]
+fn excel_cells_are_true_references() {
+    let ns = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"";
+    let text = |at: &str, text: &str| format!("<c r=\"{at}\" t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let sheet = format!(
+        "<worksheet {ns}><sheetData>\
+         <row r=\"2\">{}{}</row><row r=\"3\">{}<c r=\"C3\"><v>1.5</v></c></row>\
+         <row r=\"5\">{}<c r=\"D5\"><v>7</v></c></row>\
+         <row r=\"900000\">{}</row></sheetData></worksheet>",
+        text("B2", "Item"),
+        text("C2", "Cost"),
+        text("B3", "Desk&#10;big"),
+        text("B5", "椅子"),
+        text("XFD900000", "far"),
+    );
+    let book = container(&[
+        (
+            "[Content_Types].xml",
+            &types(&[
+                ("/xl/workbook.xml", "spreadsheetml.sheet.main"),
+                ("/xl/worksheets/sheet1.xml", "spreadsheetml.worksheet"),
+            ]),
+        ),
+        ("_rels/.rels", &rels(&[("r1", "officeDocument", "xl/workbook.xml")])),
+        ("xl/_rels/workbook.xml.rels", &rels(&[("r1", "worksheet", "worksheets/sheet1.xml")])),
+        (
+            "xl/workbook.xml",
+            &format!(
+                "<workbook {ns} xmlns:r=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships\"><sheets><sheet name=\"成本\" sheetId=\"1\" r:id=\"r1\"/></sheets></workbook>"
+            ),
+        ),
+        ("xl/worksheets/sheet1.xml", &sheet),
+    ]);
+    let document = super::without_pdfium().parse("a.xlsx".as_ref(), &book).unwrap();
+    let blocks: Vec<_> = document
+        .blocks
+        .iter()
+        .map(|b| (document.block_text(b), b.header, b.location.sheet.as_deref(), b.location.cells.as_deref()))
+        .collect();
+    assert_eq!(
+        blocks,
+        [
+            ("Item\tCost\nDesk big\t1.5\n\n椅子\t\t7", 10, Some("成本"), Some("B2:D5")),
+            ("far", 0, Some("成本"), Some("XFD900000")),
+        ]
+    );
+}
+
+#[test]
+fn powerpoint_slides_are_numbered() {
+    let ns = "xmlns:a=\"http://schemas.openxmlformats.org/drawingml/2006/main\" xmlns:p=\"http://schemas.openxmlformats.org/presentationml/2006/main\" xmlns:r=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships\"";
+    let shape = |kind: &str, text: &str| {
+        format!(
+            "<p:sp><p:nvSpPr><p:cNvPr id=\"2\" name=\"x\"/><p:cNvSpPr/><p:nvPr><p:ph type=\"{kind}\"/></p:nvPr></p:nvSpPr><p:spPr/>\
+             <p:txBody><a:bodyPr/><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"
+        )
+    };
+    let slide = |title: &str, body: &str| {
+        format!(
+            "<p:sld {ns}><p:cSld><p:spTree>{}{}</p:spTree></p:cSld></p:sld>",
+            shape("title", title),
+            shape("body", body)
+        )
+    };
+    let deck = container(&[
+        (
+            "[Content_Types].xml",
+            &types(&[
+                ("/ppt/presentation.xml", "presentationml.presentation.main"),
+                ("/ppt/slides/slide1.xml", "presentationml.slide"),
+                ("/ppt/slides/slide2.xml", "presentationml.slide"),
+            ]),
+        ),
+        ("_rels/.rels", &rels(&[("r1", "officeDocument", "ppt/presentation.xml")])),
+        (
+            "ppt/_rels/presentation.xml.rels",
+            &rels(&[("r1", "slide", "slides/slide1.xml"), ("r2", "slide", "slides/slide2.xml")]),
+        ),
+        (
+            "ppt/presentation.xml",
+            &format!(
+                "<p:presentation {ns}><p:sldIdLst><p:sldId id=\"256\" r:id=\"r1\"/><p:sldId id=\"257\" r:id=\"r2\"/></p:sldIdLst></p:presentation>"
+            ),
+        ),
+        ("ppt/slides/slide1.xml", &slide("Plans", "First words")),
+        ("ppt/slides/slide2.xml", &slide("预算", "第二页")),
+    ]);
+    let document = super::without_pdfium().parse("a.pptx".as_ref(), &deck).unwrap();
+    let blocks: Vec<_> = document
+        .blocks
+        .iter()
+        .map(|b| (b.kind, document.block_text(b), b.location.slide, b.location.heading.clone()))
+        .collect();
+    assert_eq!(
+        blocks,
+        [
+            (BlockKind::Heading, "Plans", Some(1), vec!["Plans".to_owned()]),
+            (BlockKind::Paragraph, "First words", Some(1), vec!["Plans".to_owned()]),
+            (BlockKind::Heading, "预算", Some(2), vec!["预算".to_owned()]),
+            (BlockKind::Paragraph, "第二页", Some(2), vec!["预算".to_owned()]),
+        ]
+    );
+}
+
+/// A PDF with a page for each of `pages`.
+fn pdf(pages: &[&str]) -> Vec<u8> {
+    let kids: Vec<String> = (0..pages.len()).map(|n| format!("{} 0 R", 4 + 2 * n)).collect();
+    let mut objects = vec![
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        format!("<</Type/Pages/Kids[{}]/Count {}>>", kids.join(" "), pages.len()),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>".to_owned(),
+    ];
+    for (n, text) in pages.iter().enumerate() {
+        let content =
+            if text.is_empty() { String::new() } else { format!("BT /F1 12 Tf 72 700 Td ({text}) Tj ET") };
+        objects.push(format!(
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 3 0 R>>>>/Contents {} 0 R>>",
+            5 + 2 * n
+        ));
+        objects.push(format!("<</Length {}>>stream\n{content}\nendstream", content.len()));
+    }
+    let mut file = "%PDF-1.4\n".to_owned();
+    for (n, object) in objects.iter().enumerate() {
+        file += &format!("{} 0 obj\n{object}\nendobj\n", n + 1);
+    }
+    (file + &format!("trailer<</Root 1 0 R/Size {}>>\n%%EOF\n", objects.len() + 1)).into_bytes()
+}
+
+#[test]
+fn pdf_pages() {
+    let parsers = super::parsers();
+    let document = parsers.parse("a.pdf".as_ref(), &pdf(&["First page.", "", "Third page."])).unwrap();
+    assert_eq!(document.pages, Some(3));
+    let blocks: Vec<_> = document.blocks.iter().map(|b| (document.block_text(b), b.location.page)).collect();
+    assert_eq!(blocks, [("First page.", Some(1)), ("Third page.", Some(3))]);
+    let scan = parsers.parse("a.pdf".as_ref(), &pdf(&["", ""])).unwrap_err();
+    assert_eq!(scan.kind, ParseErrorKind::Empty);
+    assert!(scan.reason.contains("no text layer"), "{scan}");
+}
+
+#[test]
+fn a_message_and_its_attachments() {
+    let mail = "From: Ann <ann@example.org>\r\nTo: bo@example.org\r\nSubject: =?utf-8?B?6K+35YGH?=\r\nMIME-Version: 1.0\r\n\
+        Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n\
+        <p>Hello <b>Bo</b></p><script>no()</script>\r\n--x\r\nContent-Type: text/markdown; name=plan.md\r\n\
+        Content-Disposition: attachment; filename=plan.md\r\n\r\n# Plan\r\n\r\nDo it.\r\n--x--\r\n";
+    let document = super::without_pdfium().parse("a.eml".as_ref(), mail.as_bytes()).unwrap();
+    assert_eq!(document.title.as_deref(), Some("请假"));
+    let blocks: Vec<_> = document
+        .blocks
+        .iter()
+        .map(|b| (document.block_text(b), b.location.part.as_deref().unwrap()))
+        .collect();
+    assert_eq!(
+        blocks,
+        [
+            ("请假", "body"),
+            ("From: Ann <ann@example.org>\nTo: bo@example.org", "body"),
+            ("Hello Bo", "body"),
+            ("# Plan", "plan.md"),
+            ("Do it.", "plan.md"),
+        ]
+    );
+    assert_eq!(document.blocks[4].location.heading, ["Plan"]);
+}
+
+#[test]
+fn what_is_not_read_says_what_it_is() {
+    let of = |name: &str, bytes: &[u8]| super::without_pdfium().parse(name.as_ref(), bytes).unwrap_err();
+    assert_eq!(of("a.txt", b"").kind, ParseErrorKind::Empty);
+    assert_eq!(of("a.txt", b" \r\n\t\n").kind, ParseErrorKind::Empty);
+    assert_eq!(of("a.txt", "\u{3000}\u{a0}\n".as_bytes()).kind, ParseErrorKind::Empty);
+    let png = of("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
+    assert_eq!((png.kind, png.reason.as_str()), (ParseErrorKind::Unsupported, "binary file (image/png)"));
+    let missing = of("a.pdf", b"%PDF-1.4\n");
+    if missing.kind == ParseErrorKind::Unavailable {
+        assert!(missing.reason.contains("make models"), "{missing}");
+    } else {
+        // Another test of this process has loaded pdfium.
+        assert_eq!(missing.kind, ParseErrorKind::Damaged);
+    }
+}

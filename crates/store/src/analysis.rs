@@ -1,0 +1,214 @@
+//! Text to index terms.
+//!
+//! Words that carry meaning are scored by BM25 ([`Analyzer::terms`]): Latin and other spaced words are stemmed by
+//! the document's language, Chinese is cut by jieba in search mode (long words and the shorter ones in them),
+//! other unspaced scripts become pairs of characters. Quoted phrases and codes are matched in a second form
+//! ([`exact_terms`]) where nothing is stemmed and every Chinese character is a term.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use jieba_rs::{Jieba, TokenizeMode};
+use tantivy::tokenizer::{Language, SimpleTokenizer, Stemmer, TextAnalyzer, TokenStream as _};
+
+use crate::fold::{fold, is_han, is_unspaced};
+
+/// Longer words are not indexed: they are encoded data, and tantivy refuses terms over 64 kB.
+const LONGEST_WORD: usize = 64;
+
+static JIEBA: LazyLock<Jieba> = LazyLock::new(Jieba::new);
+
+/// Stems the words of one language.
+#[derive(Clone)]
+pub(crate) struct Analyzer {
+    stemmer: Option<TextAnalyzer>,
+    known: HashMap<String, String>,
+}
+
+impl Analyzer {
+    /// For documents in the language with this ISO 639-3 code; English where it is unknown.
+    pub(crate) fn new(language: Option<&str>) -> Self {
+        let stemmer = stemmer_for(language).map(|language| {
+            TextAnalyzer::builder(SimpleTokenizer::default()).filter(Stemmer::new(language)).build()
+        });
+        Self { stemmer, known: HashMap::new() }
+    }
+
+    /// The terms of `text`, in order, repeats kept.
+    pub(crate) fn terms(&mut self, text: &str) -> Vec<String> {
+        let folded: String = text.chars().map(fold).collect();
+        let mut terms = Vec::new();
+        for (script, run) in runs(&folded) {
+            match script {
+                Script::Han => {
+                    terms.extend(
+                        JIEBA
+                            .tokenize(run, TokenizeMode::Search, true)
+                            .into_iter()
+                            .map(|t| t.word.to_owned()),
+                    );
+                }
+                Script::Unspaced => terms.extend(pairs(run)),
+                Script::Spaced if run.len() > LONGEST_WORD => {}
+                Script::Spaced => terms.push(self.stem(run)),
+            }
+        }
+        terms
+    }
+
+    fn stem(&mut self, word: &str) -> String {
+        let Some(stemmer) = &mut self.stemmer else {
+            return word.to_owned();
+        };
+        if let Some(stem) = self.known.get(word) {
+            return stem.clone();
+        }
+        let mut stream = stemmer.token_stream(word);
+        let stem = if stream.advance() { stream.token().text.clone() } else { word.to_owned() };
+        drop(stream);
+        // A stemmer sees the same few thousand words again and again.
+        if self.known.len() < 50_000 {
+            self.known.insert(word.to_owned(), stem.clone());
+        }
+        stem
+    }
+}
+
+/// The terms by which phrases are matched: unstemmed words, single Chinese characters.
+pub(crate) fn exact_terms(text: &str) -> Vec<String> {
+    let folded: String = text.chars().map(fold).collect();
+    let mut terms = Vec::new();
+    for (script, run) in runs(&folded) {
+        match script {
+            Script::Han | Script::Unspaced => terms.extend(run.chars().map(String::from)),
+            Script::Spaced if run.len() > LONGEST_WORD => terms.push("\u{1}".to_owned()),
+            Script::Spaced => terms.push(run.to_owned()),
+        }
+    }
+    terms
+}
+
+/// The stemmers that make sense of a word whose language is not known, for an index that holds documents in
+/// these languages.
+pub(crate) fn query_analyzers(languages: &[String]) -> Vec<Analyzer> {
+    let mut chosen = vec![Language::English];
+    for language in languages.iter().filter_map(|code| stemmer_for(Some(code))) {
+        if !chosen.contains(&language) {
+            chosen.push(language);
+        }
+    }
+    let stemming =
+        |language| TextAnalyzer::builder(SimpleTokenizer::default()).filter(Stemmer::new(language)).build();
+    chosen
+        .into_iter()
+        .map(|language| Analyzer { stemmer: Some(stemming(language)), known: HashMap::new() })
+        .collect()
+}
+
+/// The stemmer of a language; none for those without one.
+fn stemmer_for(language: Option<&str>) -> Option<Language> {
+    Some(match language {
+        None | Some("eng" | "cmn") => Language::English,
+        Some("ara") => Language::Arabic,
+        Some("dan") => Language::Danish,
+        Some("nld") => Language::Dutch,
+        Some("fin") => Language::Finnish,
+        Some("fra") => Language::French,
+        Some("deu") => Language::German,
+        Some("ell") => Language::Greek,
+        Some("hun") => Language::Hungarian,
+        Some("ita") => Language::Italian,
+        Some("nob" | "nor") => Language::Norwegian,
+        Some("por") => Language::Portuguese,
+        Some("ron") => Language::Romanian,
+        Some("rus") => Language::Russian,
+        Some("spa") => Language::Spanish,
+        Some("swe") => Language::Swedish,
+        Some("tam") => Language::Tamil,
+        Some("tur") => Language::Turkish,
+        Some(_) => return None,
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Script {
+    Han,
+    Unspaced,
+    Spaced,
+}
+
+/// Runs of letters and digits of one script. Everything else parts them.
+fn runs(folded: &str) -> impl Iterator<Item = (Script, &str)> {
+    let mut rest = folded;
+    std::iter::from_fn(move || {
+        loop {
+            let start = rest.find(|c: char| c.is_alphanumeric())?;
+            rest = &rest[start..];
+            let script = script_of(rest.chars().next()?);
+            let end = rest.find(|c: char| !continues(c, script)).unwrap_or(rest.len());
+            let (run, after) = rest.split_at(end);
+            rest = after;
+            if !run.is_empty() {
+                return Some((script, run));
+            }
+        }
+    })
+}
+
+fn script_of(c: char) -> Script {
+    if is_han(c) {
+        Script::Han
+    } else if is_unspaced(c) {
+        Script::Unspaced
+    } else {
+        Script::Spaced
+    }
+}
+
+/// Whether `c` goes on with a run of `script`. Marks that hang on a letter belong to it.
+fn continues(c: char, script: Script) -> bool {
+    (c.is_alphanumeric() && script_of(c) == script) || matches!(c, '\u{300}'..='\u{36f}')
+}
+
+/// Overlapping pairs of characters; a single character stays alone.
+fn pairs(run: &str) -> Vec<String> {
+    let characters: Vec<char> = run.chars().collect();
+    if characters.len() < 2 {
+        return vec![run.to_owned()];
+    }
+    characters.windows(2).map(|pair| pair.iter().collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn english_is_stemmed_and_chinese_is_cut() {
+        let mut analyzer = Analyzer::new(Some("eng"));
+        assert_eq!(analyzer.terms("Flying machines"), ["fli", "machin"]);
+        let terms = analyzer.terms("南京市長江大橋");
+        assert!(terms.contains(&"长江大桥".to_owned()) && terms.contains(&"大桥".to_owned()), "{terms:?}");
+    }
+
+    #[test]
+    fn both_forms_of_chinese_give_the_same_terms() {
+        let mut analyzer = Analyzer::new(Some("cmn"));
+        assert_eq!(analyzer.terms("員工每年有多少天年假"), analyzer.terms("员工每年有多少天年假"));
+    }
+
+    #[test]
+    fn codes_are_matched_part_by_part() {
+        assert_eq!(exact_terms("ISO-9001:2015 Running 合同"), ["iso", "9001", "2015", "running", "合", "同"]);
+    }
+
+    #[test]
+    fn languages_have_their_own_stems() {
+        assert_eq!(Analyzer::new(Some("deu")).terms("Häuser"), ["haus"]);
+        assert_eq!(Analyzer::new(Some("jpn")).terms("カタカナ"), ["カタ", "タカ", "カナ"]);
+    }
+
+    #[test]
+    fn nothing_but_marks_gives_nothing() {
+        assert!(Analyzer::new(None).terms("?! -- …").is_empty());
+    }
+}

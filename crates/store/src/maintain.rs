@@ -1,0 +1,43 @@
+//! Upkeep: merging small parts, building the vector index, purging what no reader can see any more.
+
+use std::sync::atomic::Ordering;
+
+use docent_core::Result;
+
+use crate::{locks::held_versions, writer::StoreWriter};
+
+/// Commits after which Lance's small fragments are merged.
+const COMPACT_EVERY: u64 = 32;
+
+impl StoreWriter {
+    /// Merges fragments when enough commits have come together (or `always`), then purges old versions.
+    ///
+    /// # Errors
+    /// A store cannot be written; nothing that was published is lost.
+    pub fn maintain_now(&self, always: bool) -> Result<()> {
+        let mut guard = self.opened()?;
+        let Some(open) = guard.as_mut() else {
+            return Ok(());
+        };
+        let store = &self.store;
+        let mut upkeep = || -> Result<()> {
+            if always || self.commits.load(Ordering::Relaxed) >= COMPACT_EVERY {
+                if let Some(version) = store.vectors.compact()? {
+                    let payload = open.payload.next(version);
+                    open.words.commit(&payload)?;
+                    open.payload = payload;
+                }
+                self.commits.store(0, Ordering::Relaxed);
+            }
+            let mut keep = held_versions(&store.home, open.payload.generation)?;
+            keep.insert(open.payload.vectors);
+            store.vectors.prune(&keep)?;
+            open.words.clean_up()
+        };
+        let done = upkeep();
+        if done.is_err() {
+            *guard = None;
+        }
+        done
+    }
+}

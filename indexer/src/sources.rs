@@ -1,0 +1,205 @@
+//! Where news of each root comes from: events of the system, or looking from time to time.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use docent_core::{Root, RootId};
+use notify::{
+    Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode},
+};
+
+use crate::{
+    inbox::Inbox,
+    progress::{OnProgress, Progress},
+    rules::{below_left_out, says_what_is_left_out},
+    scan::stamp_of,
+    standing::{Standing, standing},
+};
+
+/// What to do when watches run out.
+const WATCH_LIMIT: &str = "the system's limit on watched folders is reached; \
+     'sudo sysctl fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024' raises it";
+
+/// Which folder stands at a root's path: device and inode, or why none can be reached.
+type Identity = Result<(u64, u64), String>;
+
+struct Source {
+    identity: Identity,
+    /// Gives events for as long as it lives.
+    watcher: Option<RecommendedWatcher>,
+    /// When to look next, where there are no events.
+    poll: Option<Instant>,
+}
+
+/// The sources of all roots.
+pub(crate) struct Sources {
+    inbox: Arc<Inbox>,
+    own: Vec<PathBuf>,
+    hidden: bool,
+    poll_every: Duration,
+    of: HashMap<RootId, Source>,
+}
+
+impl Sources {
+    pub(crate) fn new(inbox: Arc<Inbox>, own: &[PathBuf], hidden: bool, poll_seconds: u64) -> Self {
+        let poll_every = Duration::from_secs(poll_seconds.max(1));
+        Self { inbox, own: own.to_vec(), hidden, poll_every, of: HashMap::new() }
+    }
+
+    /// Follows the roots: new ones, ones that came or went, ones at whose path another folder stands now. Each
+    /// of these is to be looked at as a whole; watching begins before that, so that nothing is missed.
+    pub(crate) fn follow(&mut self, roots: &[Root], progress: OnProgress<'_>) {
+        self.of.retain(|id, _| roots.iter().any(|root| root.id == *id));
+        for root in roots {
+            let identity = identity(root);
+            if self.of.get(&root.id).is_some_and(|source| source.identity == identity) {
+                continue;
+            }
+            let mut source = Source { identity, watcher: None, poll: None };
+            if source.identity.is_ok() {
+                match self.watch(root) {
+                    Ok(watcher) => source.watcher = Some(watcher),
+                    Err(why) => source.poll = Some(self.begin_polling(root, why, progress)),
+                }
+            }
+            self.of.insert(root.id, source);
+            self.inbox.rescan(root.id);
+        }
+    }
+
+    /// Looks at `root` from time to time from now on.
+    pub(crate) fn poll_instead(&mut self, root: &Root, why: String, progress: OnProgress<'_>) {
+        let next = self.begin_polling(root, why, progress);
+        if let Some(source) = self.of.get_mut(&root.id)
+            && source.poll.is_none()
+        {
+            source.watcher = None;
+            source.poll = Some(next);
+            self.inbox.rescan(root.id);
+        }
+    }
+
+    /// Asks for a look at the roots whose turn it is.
+    pub(crate) fn poll(&mut self, now: Instant) {
+        for (id, source) in &mut self.of {
+            if source.poll.is_some_and(|next| next <= now) {
+                source.poll = Some(now + self.poll_every);
+                self.inbox.rescan(*id);
+            }
+        }
+    }
+
+    fn begin_polling(&self, root: &Root, reason: String, progress: OnProgress<'_>) -> Instant {
+        let path = root.path.display().to_string();
+        progress(Progress::Polling { path, reason, seconds: self.poll_every.as_secs() });
+        Instant::now() + self.poll_every
+    }
+
+    /// Watches a root's folder and all below it; for a file, the folder that it stands in, since editors
+    /// replace files. Each root has a watcher of its own, so that one within another keeps its watches.
+    fn watch(&self, root: &Root) -> Result<RecommendedWatcher, String> {
+        let (folder, mode) = match root.path.parent() {
+            Some(parent) if root.is_file => (parent, RecursiveMode::NonRecursive),
+            _ => (root.path.as_path(), RecursiveMode::Recursive),
+        };
+        if let Some(name) = gives_no_events(folder) {
+            return Err(format!("{name} sends no events"));
+        }
+        let handler = self.handler(root);
+        let config = Config::default().with_follow_symlinks(false);
+        let mut watcher = RecommendedWatcher::new(handler, config).map_err(|cause| reason(&cause))?;
+        watcher.watch(folder, mode).map_err(|cause| reason(&cause))?;
+        Ok(watcher)
+    }
+
+    fn handler(&self, root: &Root) -> impl Fn(notify::Result<Event>) + Send + 'static {
+        let (inbox, own, hidden) = (Arc::clone(&self.inbox), self.own.clone(), self.hidden);
+        let (id, path, is_file) = (root.id, root.path.clone(), root.is_file);
+        move |event| {
+            let event = match event {
+                Ok(event) if event.need_rescan() => return inbox.rescan(id),
+                Ok(event) => event,
+                Err(cause) if matches!(cause.kind, notify::ErrorKind::MaxFilesWatch) => {
+                    return inbox.broken(id, reason(&cause));
+                }
+                Err(_) => return inbox.rescan(id),
+            };
+            if !tells_of_a_change(event.kind) {
+                return;
+            }
+            for changed in &event.paths {
+                let Ok(relative) = changed.strip_prefix(&path) else { continue };
+                let other = is_file && !relative.as_os_str().is_empty();
+                if other || own.iter().any(|own| changed.starts_with(own)) || below_left_out(relative, hidden)
+                {
+                    continue;
+                }
+                // What a folder's ignore file says concerns all of it.
+                let concerned = match relative.file_name() {
+                    Some(name) if says_what_is_left_out(name) => relative.parent().unwrap_or(relative),
+                    _ => relative,
+                };
+                inbox.note(id, concerned);
+            }
+        }
+    }
+}
+
+/// Reading is no change, and docent's own reading makes such events too.
+fn tells_of_a_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+        EventKind::Access(_) => false,
+        _ => true,
+    }
+}
+
+fn reason(cause: &notify::Error) -> String {
+    match &cause.kind {
+        notify::ErrorKind::MaxFilesWatch => WATCH_LIMIT.into(),
+        notify::ErrorKind::Io(io) if io.raw_os_error() == Some(24) => WATCH_LIMIT.into(),
+        _ => cause.to_string(),
+    }
+}
+
+fn identity(root: &Root) -> Identity {
+    let folder = if root.is_file { root.path.parent().unwrap_or(&root.path) } else { &root.path };
+    match standing(root) {
+        Standing::Away(why) => Err(why),
+        Standing::Here { device } => {
+            let metadata = fs::metadata(folder).map_err(|cause| cause.to_string())?;
+            Ok((device, stamp_of(&metadata).inode))
+        }
+    }
+}
+
+/// The name of a file system whose changes are made elsewhere, so that this machine gets no events of them.
+#[cfg(target_os = "linux")]
+fn gives_no_events(folder: &std::path::Path) -> Option<&'static str> {
+    // linux/magic.h, and statfs(2).
+    const SILENT: &[(u32, &str)] = &[
+        (0x6969, "NFS"),
+        (0x517B, "SMB"),
+        (0xFF53_4D42, "CIFS"),
+        (0xFE53_4D42, "SMB"),
+        (0x6573_5546, "FUSE"),
+        (0x0102_1997, "9P"),
+        (0x00C3_6400, "Ceph"),
+        (0x5346_414F, "AFS"),
+        (0x7375_7245, "Coda"),
+        (0x786F_4256, "a shared folder of VirtualBox"),
+    ];
+    let kind = rustix::fs::statfs(folder).ok()?.f_type as u32;
+    SILENT.iter().find(|(magic, _)| *magic == kind).map(|(_, name)| *name)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn gives_no_events(_: &std::path::Path) -> Option<&'static str> {
+    None
+}

@@ -1,0 +1,105 @@
+//! A home in memory, a folder on disk, and a parser of plain text.
+
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use docent_core::{
+    BlockKind, DocumentBuilder, IndexConfig, Location, ParseError, ParseErrorKind, ParsedDocument, Parser,
+    RootId,
+};
+use docent_indexer::{Cancel, Indexer, Progress, RunReport, Scope};
+use docent_testkit::{FakeEmbedder, FakeStore};
+use tempfile::TempDir;
+
+/// Paragraphs parted by blank lines; `# ` begins a heading. Some words make it fail.
+pub struct TextParser;
+
+impl Parser for TextParser {
+    fn parse(&self, _: &Path, bytes: &[u8]) -> Result<ParsedDocument, ParseError> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| ParseError::new(ParseErrorKind::Unsupported, "no text in it: binary"))?;
+        assert!(!text.contains("PANIC"), "asked to");
+        if text.contains("LOCKED") {
+            return Err(ParseError::new(ParseErrorKind::Encrypted, "password needed"));
+        }
+        let mut builder = DocumentBuilder::new("text/plain");
+        for part in text.split("\n\n") {
+            match part.strip_prefix("# ") {
+                Some(heading) => builder.heading(1, heading, Location::default()),
+                None => builder.push(BlockKind::Paragraph, part, Location::default()),
+            }
+        }
+        Ok(builder.finish())
+    }
+}
+
+pub struct World {
+    pub dir: TempDir,
+    pub store: Arc<FakeStore>,
+    pub embedder: Arc<FakeEmbedder>,
+    pub config: IndexConfig,
+    pub root: RootId,
+}
+
+impl World {
+    /// A collection with the empty folder `docs` as its root.
+    pub fn new() -> Self {
+        Self::with(FakeStore::new(), FakeEmbedder::new())
+    }
+
+    pub fn with(store: FakeStore, embedder: FakeEmbedder) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("docs")).unwrap();
+        let root = store.add_root("work", &dir.path().join("docs"));
+        let config = IndexConfig { parse_threads: 2, ..IndexConfig::default() };
+        Self { dir, store: Arc::new(store), embedder: Arc::new(embedder), config, root }
+    }
+
+    /// The path of something in `docs`.
+    pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join("docs").join(relative)
+    }
+
+    pub fn write(&self, relative: impl AsRef<Path>, text: &str) {
+        let path = self.path(relative);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub fn indexer(&self) -> Indexer {
+        Indexer::new(
+            Arc::clone(&self.store) as _,
+            Arc::new(TextParser),
+            Arc::clone(&self.embedder) as _,
+            self.config.clone(),
+        )
+    }
+
+    pub fn run(&self) -> RunReport {
+        self.run_scope(&Scope::All)
+    }
+
+    pub fn run_scope(&self, scope: &Scope) -> RunReport {
+        self.indexer().run_once(scope, &|_: Progress| {}, &Cancel::new()).unwrap()
+    }
+
+    /// The reason of the file's state, after the state's name.
+    pub fn state(&self, relative: impl AsRef<Path>) -> String {
+        match self.store.state_of(relative) {
+            None => "unknown".into(),
+            Some((state, None)) => state.as_str().into(),
+            Some((state, Some(reason))) => format!("{}: {reason}", state.as_str()),
+        }
+    }
+
+    pub fn is_root_user() -> bool {
+        fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+            status.lines().any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(1) == Some("0"))
+        })
+    }
+}

@@ -1,0 +1,181 @@
+use docent_core::{ErrorKind, Location};
+use docent_testkit::FakeIndex;
+
+use super::*;
+use crate::word_embedder::{NoModel, WordEmbedder};
+
+fn index() -> FakeIndex {
+    FakeIndex::new()
+        .document("leave.txt", &["Staff have 30 days of annual leave.", "Unused days lapse in March."])
+        .document(
+            "codes.txt",
+            &["E_4021 means the pump is dry.", "E 4021 is a bus line.", "E_4022 means it is wet."],
+        )
+        .document("zh.txt", &["员工每年有三十天年假。", "加班费按小时计算。"])
+        .document("bills.txt", &["Invoice INV-2024/0031 was paid late.", "Invoice INV-2024/0032 is open."])
+        .embedded_by(&WordEmbedder)
+        .unwrap()
+}
+
+fn request(query: &str) -> SearchRequest {
+    SearchRequest::new(query, &SearchConfig::default())
+}
+
+fn found(query: &str) -> SearchReport {
+    search(&index(), Some(&WordEmbedder), &request(query)).unwrap()
+}
+
+fn texts(report: &SearchReport) -> Vec<&str> {
+    report.hits.iter().map(|hit| hit.text.as_str()).collect()
+}
+
+#[test]
+fn a_whole_question_finds_what_its_words_find() {
+    let report = found("How many days of annual leave do our staff have in this company?");
+    assert_eq!(texts(&report)[0], "Staff have 30 days of annual leave.");
+    assert_eq!(texts(&found("请问员工每年的年假有多少天？"))[0], "员工每年有三十天年假。");
+}
+
+#[test]
+fn meaning_finds_what_words_do_not() {
+    let report = found("vacation");
+    assert_eq!(texts(&report)[0], "Staff have 30 days of annual leave.");
+    assert_eq!(report.hits[0].signals.bm25, None);
+    let lexical = SearchRequest { mode: Mode::Lexical, ..request("vacation") };
+    assert!(search(&index(), None, &lexical).unwrap().hits.is_empty());
+}
+
+#[test]
+fn a_hit_says_where_it_stands_and_why() {
+    let report = found("annual leave");
+    let hit = &report.hits[0];
+    assert_eq!((hit.rank, hit.path.as_str(), hit.title.as_str()), (1, "/docs/leave.txt", "leave"));
+    assert_eq!(hit.modified, "1970-01-01T00:00:01Z");
+    assert_eq!(hit.location, Location { chars: Some([0, 35]), ..Location::default() });
+    assert!(hit.signals.bm25.is_some() && hit.signals.cosine.is_some());
+    assert_eq!(hit.signals.fused, Some(hit.score));
+    assert!(report.hits.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    assert_eq!(report.generation, 1);
+}
+
+#[test]
+fn identifiers_come_first_as_they_stand() {
+    for query in ["E_4021", "e_4021", "Ｅ＿4021", "what does E_4021 mean?"] {
+        let report = found(query);
+        assert_eq!(texts(&report)[0], "E_4021 means the pump is dry.", "{query}");
+        assert!(report.notes.is_empty(), "{query}");
+        assert!(report.hits.windows(2).all(|pair| pair[0].score >= pair[1].score), "{query}");
+    }
+    assert_eq!(texts(&found("INV-2024/0032"))[0], "Invoice INV-2024/0032 is open.");
+}
+
+#[test]
+fn an_identifier_that_is_nowhere_falls_back_and_says_so() {
+    let report = found("E_4029");
+    assert!(!report.hits.is_empty());
+    assert!(report.notes[0].contains("E_4029"), "{:?}", report.notes);
+}
+
+#[test]
+fn a_quoted_phrase_stands_in_every_hit() {
+    for mode in [Mode::Hybrid, Mode::Lexical, Mode::Vector] {
+        let request = SearchRequest { mode, ..request("\"annual leave\" days") };
+        let report = search(&index(), Some(&WordEmbedder), &request).unwrap();
+        assert_eq!(texts(&report), ["Staff have 30 days of annual leave."], "{mode:?}");
+        assert!(report.notes.is_empty());
+    }
+    assert_eq!(texts(&found("“每年有三十天”")), ["员工每年有三十天年假。"]);
+}
+
+#[test]
+fn a_phrase_that_is_nowhere_falls_back_and_says_so() {
+    let report = found("\"leave annual\"");
+    assert_eq!(texts(&report)[0], "Staff have 30 days of annual leave.");
+    assert!(report.notes[0].contains("\"leave annual\""), "{:?}", report.notes);
+}
+
+#[test]
+fn words_in_other_forms_are_told_from_the_phrase_itself() {
+    let index = FakeIndex::new()
+        .document("a.txt", &["annual - leave"])
+        .document("b.txt", &["the Annual  Leave rules"])
+        .embedded_by(&WordEmbedder)
+        .unwrap();
+    let report = search(&index, Some(&WordEmbedder), &request("\"annual leave\"")).unwrap();
+    assert_eq!(texts(&report), ["the Annual  Leave rules"]);
+}
+
+#[test]
+fn without_a_model_only_lexical_search_works() {
+    let error = search(&index(), Some(&NoModel), &request("leave")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelMissing);
+    assert_eq!(error.hint_text(), Some("docent models pull missing"));
+    assert_eq!(search(&index(), None, &request("leave")).unwrap_err().kind(), ErrorKind::ModelMissing);
+    let lexical = SearchRequest { mode: Mode::Lexical, ..request("leave") };
+    let report = search(&index(), Some(&NoModel), &lexical).unwrap();
+    assert_eq!(report.hits.len(), 1);
+    assert_eq!((report.hits[0].signals.cosine, report.hits[0].signals.fused), (None, None));
+}
+
+#[test]
+fn a_query_without_words_is_wrong_usage() {
+    for query in ["", "   ", "?!"] {
+        assert_eq!(search(&index(), None, &request(query)).unwrap_err().kind(), ErrorKind::Usage);
+    }
+}
+
+#[test]
+fn a_very_long_query_works_and_says_that_it_was_cut() {
+    let report = found(&"annual leave ".repeat(8000));
+    assert_eq!(texts(&report)[0], "Staff have 30 days of annual leave.");
+    assert!(report.notes[0].contains("4096"), "{:?}", report.notes);
+}
+
+#[test]
+fn passages_without_a_vector_are_found_too() {
+    let index = FakeIndex::new()
+        .document("old.txt", &["bread and butter"])
+        .document("new.txt", &["quarterly turnover report"])
+        .with_vectors(&[Some(WordEmbedder.embed_query("bread and butter").unwrap()), None]);
+    let report = search(&index, Some(&WordEmbedder), &request("turnover report")).unwrap();
+    assert_eq!(texts(&report)[0], "quarterly turnover report");
+    assert_eq!(report.hits[0].signals.cosine, None);
+}
+
+#[test]
+fn copies_are_all_found_newest_first_but_a_document_repeats_nothing() {
+    let index = FakeIndex::new()
+        .document("a.txt", &["the same clause", "the  same clause"])
+        .document("b.txt", &["the same clause"])
+        .embedded_by(&WordEmbedder)
+        .unwrap();
+    let report = search(&index, Some(&WordEmbedder), &request("same clause")).unwrap();
+    let paths: Vec<_> = report.hits.iter().map(|hit| hit.path.as_str()).collect();
+    assert_eq!(paths, ["/docs/b.txt", "/docs/a.txt"]);
+    assert_eq!(report.hits.iter().map(|hit| hit.rank).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn k_and_filter_are_kept_to() {
+    let one = SearchRequest { k: 1, ..request("means") };
+    assert_eq!(search(&index(), Some(&WordEmbedder), &one).unwrap().hits.len(), 1);
+    let index = index().document("other.txt", &["annual leave elsewhere"]).in_collection("b");
+    let filter = Filter { collections: vec!["b".into()], ..Filter::default() };
+    let report =
+        search(&index, Some(&WordEmbedder), &SearchRequest { filter, ..request("annual leave") }).unwrap();
+    assert!(report.hits.iter().all(|hit| hit.collection == "b") && !report.hits.is_empty());
+}
+
+#[test]
+fn documents_of_a_root_that_is_gone_stay_searchable_with_a_note() {
+    let index = index().document("usb.txt", &["zebra crossing"]).unavailable("not mounted");
+    let report = search(&index, Some(&WordEmbedder), &request("zebra")).unwrap();
+    assert_eq!(texts(&report)[0], "zebra crossing");
+    assert!(report.notes[0].contains("not mounted"), "{:?}", report.notes);
+}
+
+#[test]
+fn nothing_is_found_in_an_empty_index() {
+    let report = search(&FakeIndex::new(), Some(&WordEmbedder), &request("E_4021")).unwrap();
+    assert!(report.hits.is_empty() && report.notes.is_empty());
+}

@@ -1,0 +1,291 @@
+//! Content words: what a text is about, without the words that every text has.
+//!
+//! Latin words are lower-cased, lose their commonest endings and stop words. Chinese, Japanese and Korean runs
+//! become pairs of neighbouring characters: overlap is what matters here, not segmentation.
+
+use std::collections::HashSet;
+
+/// Words of English that say nothing about a text's subject.
+const STOP_WORDS: &[&str] = &[
+    "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before",
+    "being", "but", "by", "can", "could", "did", "do", "does", "each", "for", "from", "get", "give", "had",
+    "has", "have", "he", "her", "here", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its",
+    "just", "many", "may", "me", "might", "much", "must", "my", "no", "not", "of", "on", "or", "our",
+    "please", "shall", "she", "should", "so", "some", "such", "tell", "than", "that", "the", "their", "them",
+    "then", "there", "these", "they", "this", "those", "to", "up", "us", "was", "we", "were", "what", "when",
+    "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "yes", "you", "your",
+];
+
+/// Words of Chinese that ask or point, cut out before pairs are made. Longer ones first.
+const HAN_STOP_WORDS: &[&str] = &[
+    "为什么",
+    "怎么样",
+    "是不是",
+    "有没有",
+    "什么",
+    "多少",
+    "怎么",
+    "如何",
+    "哪些",
+    "哪个",
+    "哪里",
+    "哪年",
+    "是否",
+    "请问",
+    "可以",
+    "我们",
+    "你们",
+    "他们",
+    "她们",
+    "它们",
+    "这个",
+    "那个",
+    "以及",
+    "或者",
+    "并且",
+    "因为",
+    "所以",
+    "根据",
+    "关于",
+    "为何",
+    "何时",
+    "何地",
+    "几个",
+];
+
+/// Characters of Chinese that join words rather than make them: a pair never reaches across one.
+const HAN_STOP_CHARS: &str = "的了是在和与及或也都就吗呢吧啊么嘛把被而之其谁哪几於于";
+
+/// One content word of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Word {
+    /// Folded and stemmed, or a pair of characters.
+    pub(crate) text: String,
+    /// Whether it is a number, or has digits in it.
+    pub(crate) number: bool,
+    /// Whether it is a name: capitalised in the middle of a sentence, or in capitals throughout.
+    pub(crate) name: bool,
+}
+
+impl Word {
+    /// What it counts: numbers and names tell texts apart better than other words do.
+    pub(crate) fn weight(&self) -> f32 {
+        if self.number || self.name { 2.0 } else { 1.0 }
+    }
+}
+
+/// Whether `c` is written without spaces between words.
+pub(crate) fn is_cjk(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}'
+        | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
+}
+
+/// A full-width character as its half-width one.
+pub(crate) fn fold_width(c: char) -> char {
+    match c {
+        '\u{3000}' => ' ',
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+        _ => c,
+    }
+}
+
+/// `text` in lower case and half width, each run of white space as one space, nothing at the ends: the form in
+/// which quoted phrases and identifiers are compared.
+pub(crate) fn squash(text: &str) -> String {
+    let folded: String = text.chars().map(fold_width).flat_map(char::to_lowercase).collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The content words of `text`, in order, repeats kept.
+pub(crate) fn content_words(text: &str) -> Vec<Word> {
+    let chars: Vec<char> = text.chars().map(fold_width).collect();
+    let mut words = Vec::new();
+    let mut at = 0;
+    let mut sentence_start = true;
+    while at < chars.len() {
+        let c = chars[at];
+        if is_cjk(c) {
+            let end = run_end(&chars, at, is_cjk);
+            push_pairs(&chars[at..end].iter().collect::<String>(), &mut words);
+            at = end;
+            sentence_start = false;
+        } else if c.is_alphanumeric() {
+            let end = word_end(&chars, at);
+            push_word(&chars[at..end], sentence_start, &mut words);
+            at = end;
+            sentence_start = false;
+        } else {
+            sentence_start |= matches!(c, '.' | '!' | '?' | '。' | '\n' | ':' | '"' | '“');
+            at += 1;
+        }
+    }
+    words
+}
+
+/// `text` without the words that every text has, for the full-text store to look at.
+pub(crate) fn without_stop_words(text: &str) -> String {
+    let mut cleaned = text.to_owned();
+    for stop in HAN_STOP_WORDS {
+        cleaned = cleaned.replace(stop, " ");
+    }
+    let counts = |word: &&str| {
+        !STOP_WORDS.contains(&word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str())
+    };
+    cleaned.split_whitespace().filter(counts).collect::<Vec<_>>().join(" ")
+}
+
+/// The distinct content words of `text`.
+pub(crate) fn word_set(text: &str) -> HashSet<String> {
+    content_words(text).into_iter().map(|word| word.text).collect()
+}
+
+/// The weighted share of `words` that `set` holds, 0 to 1; 0 where there are no words.
+pub(crate) fn share(words: &[Word], set: &HashSet<String>) -> f32 {
+    let total: f32 = words.iter().map(Word::weight).sum();
+    if total == 0.0 {
+        return 0.0;
+    }
+    words.iter().filter(|word| set.contains(&word.text)).map(Word::weight).sum::<f32>() / total
+}
+
+fn run_end(chars: &[char], from: usize, belongs: impl Fn(char) -> bool) -> usize {
+    chars[from..].iter().position(|&c| !belongs(c)).map_or(chars.len(), |length| from + length)
+}
+
+/// The end of the word at `from`. A mark between two digits (`1,000`, `3.5`, `6:30`) belongs to it, as does `'s`.
+fn word_end(chars: &[char], from: usize) -> usize {
+    let mut at = from;
+    while at < chars.len() {
+        let c = chars[at];
+        let inside = (c.is_alphanumeric() && !is_cjk(c))
+            || (matches!(c, ',' | '.' | ':')
+                && chars[at - 1].is_ascii_digit()
+                && chars.get(at + 1).is_some_and(char::is_ascii_digit))
+            || (matches!(c, '\'' | '’')
+                && chars.get(at + 1).is_some_and(|next| next.is_alphabetic() && !is_cjk(*next)));
+        if !inside {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+fn push_word(chars: &[char], sentence_start: bool, words: &mut Vec<Word>) {
+    let written: String = chars.iter().filter(|c| **c != ',').collect();
+    let lower = written.to_lowercase();
+    let lower = lower.split(['\'', '’']).next().unwrap_or_default();
+    if lower.is_empty() || STOP_WORDS.contains(&lower) {
+        return;
+    }
+    let number = lower.contains(|c: char| c.is_ascii_digit());
+    let capitals = written.chars().filter(|c| c.is_uppercase()).count();
+    let starts_upper = written.starts_with(char::is_uppercase);
+    let name = !number && (capitals >= 2 || (starts_upper && !sentence_start && lower.len() > 1));
+    let text = if number { lower.to_owned() } else { stem(lower) };
+    words.push(Word { text, number, name });
+}
+
+/// Takes off the endings that forms of one English word differ by. Crude, and the same on both sides.
+fn stem(word: &str) -> String {
+    if !word.is_ascii() || word.len() < 4 {
+        return word.to_owned();
+    }
+    let plain = if let Some(base) = word.strip_suffix("ies") {
+        format!("{base}y")
+    } else if let Some(base) = word.strip_suffix("sses") {
+        format!("{base}ss")
+    } else if word.ends_with('s') && !word.ends_with("ss") && !word.ends_with("us") {
+        word[..word.len() - 1].to_owned()
+    } else {
+        word.to_owned()
+    };
+    for ending in ["ing", "ed"] {
+        if let Some(base) = plain.strip_suffix(ending).filter(|base| base.len() >= 3) {
+            return undouble(base).trim_end_matches('e').to_owned();
+        }
+    }
+    if plain.len() > 4 { plain.trim_end_matches('e').to_owned() } else { plain }
+}
+
+/// `stopp` as `stop`.
+fn undouble(base: &str) -> &str {
+    let bytes = base.as_bytes();
+    match bytes {
+        [.., a, b] if a == b && !matches!(b, b'l' | b's' | b'z') => &base[..base.len() - 1],
+        _ => base,
+    }
+}
+
+fn push_pairs(run: &str, words: &mut Vec<Word>) {
+    let mut cleaned = run.to_owned();
+    for stop in HAN_STOP_WORDS {
+        if cleaned.contains(stop) {
+            cleaned = cleaned.replace(stop, " ");
+        }
+    }
+    for piece in cleaned.split(|c: char| c == ' ' || HAN_STOP_CHARS.contains(c)) {
+        let chars: Vec<char> = piece.chars().collect();
+        if let [only] = chars[..] {
+            words.push(Word { text: only.to_string(), number: false, name: false });
+        }
+        for pair in chars.windows(2) {
+            words.push(Word { text: pair.iter().collect(), number: false, name: false });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<String> {
+        content_words(text).into_iter().map(|word| word.text).collect()
+    }
+
+    #[test]
+    fn english_loses_stop_words_and_endings() {
+        assert_eq!(texts("How many days of leave do employees have?"), ["day", "leav", "employ"]);
+        assert_eq!(texts("stopped policies"), ["stop", "policy"]);
+        assert_eq!(texts("The company's rules"), ["company", "rule"]);
+    }
+
+    #[test]
+    fn numbers_keep_their_value() {
+        assert_eq!(texts("$45,000,000 or 3.5 %"), ["45000000", "3.5"]);
+        assert!(content_words("E42").iter().all(|word| word.number));
+    }
+
+    #[test]
+    fn names_are_capitalised_words_inside_a_sentence() {
+        let words = content_words("Yesterday Adam Smith wrote to NASA.");
+        let names: Vec<_> = words.iter().filter(|word| word.name).map(|word| word.text.as_str()).collect();
+        assert_eq!(names, ["adam", "smith", "nasa"]);
+    }
+
+    #[test]
+    fn chinese_becomes_pairs_that_do_not_reach_across_particles() {
+        assert_eq!(texts("员工的年假有多少天？"), ["员工", "年假", "假有", "天"]);
+        assert_eq!(texts("什么是工资"), ["工资"]);
+        assert_eq!(texts("有１２０天"), ["有", "120", "天"]);
+    }
+
+    #[test]
+    fn stop_words_are_left_out_of_both_languages() {
+        assert_eq!(without_stop_words("What is the leave rule?"), "leave rule?");
+        assert_eq!(without_stop_words("请问年假有多少天？"), "年假有 天？");
+        assert_eq!(without_stop_words("What is it?"), "");
+    }
+
+    #[test]
+    fn squash_folds_width_case_and_space() {
+        assert_eq!(squash(" Ｅ＿4021\n\tＦｏｏ "), "e_4021 foo");
+    }
+
+    #[test]
+    fn share_is_weighted_by_numbers_and_names() {
+        let set = word_set("Staff get 30 days of leave");
+        assert!((share(&content_words("30 days holiday"), &set) - 0.75).abs() < 1e-6);
+        assert!(share(&[], &set).abs() < 1e-6);
+    }
+}

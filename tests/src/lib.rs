@@ -1,0 +1,3 @@
+//! What whole-system tests and benchmarks share.
+
+pub mod bench;
