@@ -19,6 +19,14 @@ has_libclang() {
   return 1
 }
 
+has_protobuf_types() {
+  local folder
+  for folder in "${PROTOC_INCLUDE:-/nowhere}" "$(dirname "$(command -v protoc || echo /nowhere)")/../include" /usr/include; do
+    [[ -e $folder/google/protobuf/any.proto ]] && return
+  done
+  return 1
+}
+
 need cmake "command -v cmake"
 need clang "command -v clang"
 need libclang-dev has_libclang
@@ -26,6 +34,8 @@ need g++ "command -v c++"
 need make "command -v make"
 need pkg-config "command -v pkg-config"
 need protobuf-compiler "command -v protoc"
+# protoc's own types (google/protobuf/any.proto and others), which Debian packs apart from it.
+need libprotobuf-dev has_protobuf_types
 need python3-venv "python3 -c 'import venv, ensurepip'"
 if [[ ${1:-} == test ]]; then need strace "command -v strace"; fi
 

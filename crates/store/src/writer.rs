@@ -297,8 +297,7 @@ impl IndexStore for StoreWriter {
 /// Moves the stores of a damaged index into a folder of their own, and makes the catalog forget what they held.
 fn set_aside(home: &Home) -> Result<PathBuf> {
     let _lock = WriterLock::take(home)?;
-    let stamp = jiff::Timestamp::now().as_second();
-    let aside = home.path().join(format!("damaged-{stamp}"));
+    let aside = unused_folder(home.path(), &format!("damaged-{}", jiff::Timestamp::now().as_second()));
     docent_core::make_private_dir(&aside)?;
     for part in [home.words(), home.vectors()] {
         if let (true, Some(name)) = (part.exists(), part.file_name()) {
@@ -315,6 +314,17 @@ fn set_aside(home: &Home) -> Result<PathBuf> {
         })?;
     }
     Ok(aside)
+}
+
+/// `name` within `folder`, with a number behind it where that is taken: two repairs may fall into one second.
+fn unused_folder(folder: &Path, name: &str) -> PathBuf {
+    let mut path = folder.join(name);
+    let mut number = 2;
+    while path.exists() {
+        path = folder.join(format!("{name}-{number}"));
+        number += 1;
+    }
+    path
 }
 
 /// Tries what LanceDB needs of a file system: hard links, and names that stay where they are put.
