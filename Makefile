@@ -24,7 +24,7 @@ has_nextest := $(shell command -v cargo-nextest 2>/dev/null)
 .PHONY: help setup build models test demo bench fmt lint doc install uninstall dist clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name does; do printf '  make %-10s %s\n' "$$name" "$$does"; done
 
 setup: ## install what the build needs and is missing (Debian)
 	@scripts/setup.sh
@@ -50,7 +50,8 @@ demo: build models ## index examples/corpus and ask two questions
 	@DOCENT_BIN="$(docent)" scripts/demo.sh "$(CARGO_TARGET_DIR)/demo-home"
 
 bench: build models ## run the benchmarks in tests/benches; BENCH=NAME runs one of them
-	@$(CARGO) bench --profile release -p docent-tests $(if $(BENCH),--bench $(BENCH))
+	@export DOCENT_KIT="$(if $(DOCENT_KIT),$(abspath $(DOCENT_KIT)))"
+	$(CARGO) bench --profile release -p docent-tests $(if $(BENCH),--bench $(BENCH))
 
 fmt: ## format the source
 	@$(CARGO) fmt --all

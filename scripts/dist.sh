@@ -16,6 +16,9 @@ install -m644 "$models/pdfium/LICENSES.txt" "$target/licenses/pdfium-LICENSES.tx
 for file in LICENSE-MIT LICENSE-APACHE README.md CHANGELOG.md; do
   if [[ -f $root/$file ]]; then install -m644 "$root/$file" "$target/"; fi
 done
+cp -r "$root/docs" "$target/"
+(cd "$root" && "${CARGO:-cargo}" metadata --format-version 1 --locked --filter-platform "$(rustc -vV | sed -n 's/^host: //p')") |
+  python3 "$root/scripts/third_party.py" >"$target/licenses/crates.txt"
 "$binary" man "$target/man/man1" >/dev/null
 for shell in bash zsh fish; do "$binary" completions "$shell" >"$target/completions/docent.$shell"; done
 sed 's|@BINARY@|%h/docent/bin/docent|' "$root/contrib/docent.service" >"$target/docent.service"

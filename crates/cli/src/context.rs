@@ -40,6 +40,8 @@ impl Context {
     /// # Errors
     /// What went wrong, there or here.
     pub(crate) fn perform(&self, request: &Request, on_event: &OnEvent) -> Result<Response> {
+        // A mistake in the configuration is told, whoever does the work.
+        self.config()?;
         if let Some(client) = Client::connect(&self.home) {
             return Self::hand_over(client, request, on_event);
         }
@@ -64,7 +66,11 @@ impl Context {
 
     fn perform_here(&self, request: Request, on_event: &OnEvent) -> Result<Response> {
         let engine = self.engine()?;
-        self.block_on(engine.handle(request, on_event.clone(), self.interrupts.cancel()))
+        // The others look at no flag: they may be ended at any instant, as by a kill, and leave a sound index.
+        let looks_at_flag =
+            matches!(request, Request::Add(_) | Request::DryRun(_) | Request::Index { .. } | Request::Ask(_));
+        let work = engine.handle(request, on_event.clone(), self.interrupts.cancel());
+        if looks_at_flag { self.block_on(work) } else { block_on(work) }
     }
 
     /// Runs `work`, which looks at the cancel flag, on a runtime of its own, and waits for what it has started.
@@ -136,7 +142,7 @@ fn trace(verbose: u8) {
     let Ok(targets) = filter.parse::<Targets>() else { return };
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never)
         .without_time();
     // Fails only if there is one already.
     let _ = tracing_subscriber::registry().with(targets).with(layer).try_init();

@@ -94,27 +94,49 @@ mod signals {
     use super::Stop;
 
     pub(super) struct Signals {
-        interrupt: Signal,
-        terminate: Signal,
-        hangup: Signal,
+        interrupt: Option<Signal>,
+        terminate: Option<Signal>,
+        hangup: Option<Signal>,
     }
 
     impl Signals {
         pub(super) fn new() -> io::Result<Self> {
+            // What whoever started us had us ignore stays ignored: nohup, and a shell's jobs in the background.
+            let ignored = ignored();
+            let listen = |kind: SignalKind| {
+                let bit = 1_u64.checked_shl(kind.as_raw_value() as u32 - 1).unwrap_or(0);
+                (ignored & bit == 0).then(|| signal(kind)).transpose()
+            };
             Ok(Self {
-                interrupt: signal(SignalKind::interrupt())?,
-                terminate: signal(SignalKind::terminate())?,
-                hangup: signal(SignalKind::hangup())?,
+                interrupt: listen(SignalKind::interrupt())?,
+                terminate: listen(SignalKind::terminate())?,
+                hangup: listen(SignalKind::hangup())?,
             })
         }
 
         pub(super) async fn next(&mut self) -> Stop {
             tokio::select! {
-                _ = self.interrupt.recv() => Stop::Interrupt,
-                _ = self.terminate.recv() => Stop::Terminate,
-                _ = self.hangup.recv() => Stop::Terminate,
+                () = came(&mut self.interrupt) => Stop::Interrupt,
+                () = came(&mut self.terminate) => Stop::Terminate,
+                () = came(&mut self.hangup) => Stop::Terminate,
             }
         }
+    }
+
+    async fn came(signal: &mut Option<Signal>) {
+        match signal {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The signals that are ignored, signal 1 in the lowest bit. Known on Linux only (proc(5), SigIgn).
+    fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
     }
 }
 

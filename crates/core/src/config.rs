@@ -26,7 +26,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelsConfig {
-    /// Where models live. Empty: the platform's data folder. `DOCENT_MODELS` overrides it.
+    /// Where models live, relative to the home if it is not absolute. Without one: the platform's data folder.
+    /// `DOCENT_MODELS` overrides it.
     pub folder: Option<PathBuf>,
     /// The model that turns text into vectors.
     pub embedder: String,
@@ -141,7 +142,7 @@ impl Config {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(cause) => return Err(Error::io("read", file, cause)),
         };
-        let config: Self = toml::from_str(&text).map_err(|cause| {
+        let mut config: Self = toml::from_str(&text).map_err(|cause| {
             Error::new(ErrorKind::Config, format!("{} is not a valid configuration", file.display()))
                 .at(file)
                 .hint("docs/configuration.md lists every key with its default")
@@ -150,6 +151,10 @@ impl Config {
         config
             .validate()
             .map_err(|why| Error::new(ErrorKind::Config, format!("{}: {why}", file.display())).at(file))?;
+        // The same folder for every process, wherever it was started.
+        if let (Some(folder), Some(home)) = (&mut config.models.folder, file.parent()) {
+            *folder = home.join(&*folder);
+        }
         Ok(config)
     }
 

@@ -7,6 +7,10 @@ use std::{
 
 use crate::{Error, ErrorKind, IoContext, Result};
 
+/// What marks a folder as a home, even one that was only configured or whose first run was killed.
+const OWN_NAMES: [&str; 8] =
+    ["config.toml", "catalog.db", "words", "vectors", "readers", "cache", "writer.lock", "models"];
+
 /// A home folder. Nothing is made before it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -34,8 +38,23 @@ impl Home {
     /// Makes the folder, readable by its owner alone.
     ///
     /// # Errors
-    /// The folder cannot be made, or its permissions cannot be set.
+    /// The folder cannot be made, or its permissions cannot be set; or it is there and holds something else than an
+    /// index ([`ErrorKind::HomeUnfit`]): closing a folder that others use, `/tmp` say, would harm them.
     pub fn create(&self) -> Result<()> {
+        if let Ok(entries) = fs::read_dir(&self.path) {
+            let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+            let own = |name: &std::ffi::OsString| OWN_NAMES.iter().any(|own| name == own);
+            let foreign = |name: &&std::ffi::OsString| {
+                *name != "lost+found" && !name.as_encoded_bytes().starts_with(b".")
+            };
+            if let Some(other) = names.iter().find(foreign).filter(|_| !names.iter().any(own)) {
+                let (path, other) = (self.path.display(), other.display());
+                let message = format!("{path} is no home of docent's: {other} lies in it");
+                return Err(Error::new(ErrorKind::HomeUnfit, message)
+                    .at(&self.path)
+                    .hint("name a folder that is empty or not there yet with --home DIR or DOCENT_HOME"));
+            }
+        }
         make_private_dir(&self.path)
     }
 
@@ -130,4 +149,31 @@ pub fn models_folder(configured: Option<&Path>) -> Result<PathBuf> {
         return Ok(path.to_owned());
     }
     Ok(data_folder()?.join("models"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_holds_something_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = || fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777;
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(folder.path().join("letter.txt"), "Dear").unwrap();
+        let home = Home::locate(Some(folder.path())).unwrap();
+        let error = home.create().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::HomeUnfit);
+        assert!(error.message().contains("letter.txt"), "{error:?}");
+        assert_eq!(mode(), 0o755);
+
+        fs::remove_file(folder.path().join("letter.txt")).unwrap();
+        home.create().unwrap();
+        assert_eq!(mode(), 0o700, "an empty one is taken, and closed");
+        fs::write(home.config_file(), "").unwrap();
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        home.create().unwrap();
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
@@ -161,16 +162,27 @@ impl Engine {
     pub fn extract(&self, path: &Path) -> Result<std::result::Result<ParsedDocument, ParseError>> {
         let limit = self.inner.config.index.max_file_mb << 20;
         let metadata = fs::metadata(path).map_err(|cause| Error::io("read", path, cause))?;
-        if metadata.is_dir() {
-            return Err(Error::new(ErrorKind::Usage, format!("{} is a folder", path.display()))
-                .at(path)
-                .hint("name a file"));
+        if !metadata.is_file() {
+            let what = if metadata.is_dir() { "a folder" } else { "neither a file nor a folder" };
+            return Ok(Err(ParseError::new(
+                ParseErrorKind::Unsupported,
+                format!("it is {what}: name a file"),
+            )));
         }
-        if metadata.len() > limit {
+        let too_large = || {
             let reason = format!("larger than {} MB (index.max_file_mb)", limit >> 20);
-            return Ok(Err(ParseError::new(ParseErrorKind::TooLarge, reason)));
+            Ok(Err(ParseError::new(ParseErrorKind::TooLarge, reason)))
+        };
+        if metadata.len() > limit {
+            return too_large();
         }
-        let bytes = fs::read(path).map_err(|cause| Error::io("read", path, cause))?;
+        let mut bytes = Vec::new();
+        let read = fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+        read.map_err(|cause| Error::io("read", path, cause))?;
+        // It may grow while it is read.
+        if bytes.len() as u64 > limit {
+            return too_large();
+        }
         Ok(self.inner.parser().parse(path, &bytes))
     }
 

@@ -45,6 +45,9 @@ mod unix {
     /// The longest path that a socket address holds is 108 bytes on Linux, 104 elsewhere.
     const LONGEST_ADDRESS: usize = 100;
 
+    /// How long to wait when a connection cannot be taken.
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
     /// A name for the socket that fits an address: through the open folder where the path is too long.
     fn address(home: &Home) -> Result<(PathBuf, Option<fs::File>)> {
         let path = home.socket();
@@ -107,7 +110,15 @@ mod unix {
         let listener = UnixListener::bind(&address).doing("listen on", home.socket())?;
         let _remove = RemoveOnDrop(home.socket());
         loop {
-            let (stream, _) = listener.accept().await.doing("listen on", home.socket())?;
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                // Too many open files, say: no reason to stop watching.
+                Err(cause) => {
+                    tracing::warn!("{}: {cause}", home.socket().display());
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
             let engine = engine.clone();
             tokio::spawn(async move {
                 if let Err(error) = converse(engine, stream).await {

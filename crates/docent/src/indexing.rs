@@ -106,8 +106,9 @@ impl Inner {
         self.embedder.token_ends("a")?;
         let writer = self.writer()?;
         let existing = writer.store().roots()?;
-        for root in &found {
+        for (at, root) in found.iter().enumerate() {
             refuse_overlap(root, &existing)?;
+            refuse_overlap(root, &found[..at])?;
         }
         let mut ids = Vec::new();
         for root in &found {
@@ -260,6 +261,9 @@ impl Inner {
         let mut roots = Vec::new();
         for path in &request.paths {
             let resolved = path.canonicalize().doing("add", path)?;
+            if roots.iter().any(|root: &Root| root.path == resolved) {
+                continue;
+            }
             let metadata = std::fs::metadata(&resolved).doing("add", &resolved)?;
             if metadata.is_dir() {
                 std::fs::read_dir(&resolved).doing("list", &resolved)?;
@@ -292,6 +296,9 @@ impl Inner {
 fn settled(new: &Root, old: Option<&Root>, request: &AddRequest) -> Root {
     let mut root = new.clone();
     if let Some(old) = old {
+        // Of a disk that is not mounted only the empty mount point is there: to be on another device than before is
+        // what tells that from an emptied folder.
+        root.device = old.device.or(new.device);
         if request.collection.is_none() {
             root.collection.clone_from(&old.collection);
         }
@@ -309,14 +316,12 @@ fn settled(new: &Root, old: Option<&Root>, request: &AddRequest) -> Root {
 fn refuse_overlap(new: &Root, existing: &[Root]) -> Result<()> {
     for old in existing.iter().filter(|old| old.path != new.path) {
         if new.path.starts_with(&old.path) || old.path.starts_with(&new.path) {
-            let message = format!(
-                "{} overlaps with {}, which is watched already",
-                new.path.display(),
-                old.path.display()
-            );
-            return Err(Error::new(ErrorKind::Usage, message)
-                .at(&new.path)
-                .hint(format!("`docent remove {}` first, or add another folder", old.path.display())));
+            let (new, old) = (&new.path, &old.path);
+            let message = format!("{} overlaps with {}", new.display(), old.display());
+            return Err(Error::new(ErrorKind::Usage, message).at(new).hint(format!(
+                "add one of them: the outer one covers both; what is watched already goes with `docent remove {}`",
+                old.display()
+            )));
         }
     }
     Ok(())

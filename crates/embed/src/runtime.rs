@@ -63,7 +63,10 @@ fn silence_telemetry() {
 }
 
 fn missing(message: &str, path: &Path) -> Error {
-    Error::new(ErrorKind::RuntimeMissing, message).at(path).hint("fetch it with `docent models pull`")
+    Error::new(ErrorKind::RuntimeMissing, message).at(path).hint(
+        "get it: `make models` in the source tree, `docent models import PATH` with the library, or set ORT_DYLIB_PATH \
+         to one",
+    )
 }
 
 /// ONNX Runtime writes to stderr unless it is given somewhere else to write.

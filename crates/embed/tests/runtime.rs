@@ -51,7 +51,7 @@ fn counting_tokens_needs_no_runtime_and_embedding_without_one_is_an_error() {
 
     let error = embedder.embed_query("one").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RuntimeMissing);
-    assert!(error.hint_text().unwrap().contains("docent models pull"), "{error:?}");
+    assert!(error.hint_text().unwrap().contains("make models"), "{error:?}");
 
     // Something that is not a library, and a library that is no ONNX Runtime.
     fs::write(folder.path().join("libonnxruntime.so"), "not a library").unwrap();

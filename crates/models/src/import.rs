@@ -24,20 +24,31 @@ const DEPTH: usize = 5;
 /// And no further than this many files.
 const MOST_FILES: usize = 10_000;
 
+/// What an import did.
+#[derive(Debug)]
+pub struct Imported {
+    /// The models that are installed now.
+    pub installed: Vec<String>,
+    /// Why files of other models were not taken, one error each ([`ErrorKind::ModelDamaged`]).
+    pub refused: Vec<Error>,
+}
+
 impl ModelStore {
-    /// Installs the models whose files are at `path`, a file or a folder, and returns their names.
+    /// Installs the models whose files are at `path`, a file or a folder.
     ///
     /// Files are recognised by their sha256, whatever they are called. They are linked where possible and copied
-    /// otherwise; the originals stay. Files in a folder that belong to no model are passed over.
+    /// otherwise; the originals stay. Files in a folder that belong to no model are passed over. A file that bears
+    /// the name of a model's but has other bytes does not keep the others away: it is refused, and named.
     ///
     /// # Errors
     /// Nothing is there; nothing in it is known; a known file has other bytes than the pinned ones
     /// ([`ErrorKind::ModelDamaged`]); a model's other files are not there ([`ErrorKind::ModelMissing`]); or a file
     /// cannot be read or written.
-    pub fn import(&mut self, path: &Path) -> Result<Vec<String>> {
+    pub fn import(&mut self, path: &Path) -> Result<Imported> {
         let metadata = fs::metadata(path).doing("read", path)?;
         let mut files = Vec::new();
         if metadata.is_dir() {
+            fs::read_dir(path).doing("read the folder", path)?;
             gather(path, DEPTH, &mut files)?;
         } else {
             files.push(path.to_owned());
@@ -66,11 +77,13 @@ impl ModelStore {
                 );
             }
         }
+        let refused = self.with_other_bytes(&files, &installed);
         if installed.is_empty() {
-            return Err(incomplete.unwrap_or_else(|| self.refusal(path, &files)));
+            let damaged = refused.into_iter().next();
+            return Err(damaged.or(incomplete).unwrap_or_else(|| unknown(path)));
         }
         self.add_manifests()?;
-        Ok(installed)
+        Ok(Imported { installed, refused })
     }
 
     /// Adds what manifests among `files` name to the catalogue; returns the manifest's path by model.
@@ -150,10 +163,12 @@ impl ModelStore {
         }
         let mut record = Record::load(&folder);
         for (name, source) in sources {
-            let sum = verify::sha256(source)?;
+            // A hub's cache has links to its files: the file itself is taken over.
+            let source = source.canonicalize().doing("find", source)?;
+            let sum = verify::sha256(&source)?;
             let target = folder.join(name);
-            if !same_file(source, &target) {
-                install::link_or_copy(source, &target, &sum)?;
+            if !same_file(&source, &target) {
+                install::link_or_copy(&source, &target, &sum)?;
             }
             record.note(&folder, name, sum)?;
         }
@@ -169,28 +184,38 @@ impl ModelStore {
         Ok(())
     }
 
-    /// Why nothing at `path` could be imported.
-    fn refusal(&self, path: &Path, files: &[PathBuf]) -> Error {
+    /// A refusal for each of `files` that bears the name of a model's file, and has other bytes. Names that several
+    /// models share (tokenizer.json) say nothing about which one was meant; models that are `installed` are whole.
+    fn with_other_bytes(&self, files: &[PathBuf], installed: &[String]) -> Vec<Error> {
         let entries =
             || self.catalogue.models.iter().flat_map(|entry| entry.files.iter().map(move |f| (entry, f)));
-        for file in files {
-            let name = file.file_name().unwrap_or_default();
-            // Names that several models share (tokenizer.json) say nothing about which one was meant.
+        let refuse = |file: &PathBuf| {
+            let name = file.file_name()?;
             let mut namesakes = entries().filter(|(_, known)| name == known.name.as_str());
-            if let (Some((entry, _)), None) = (namesakes.next(), namesakes.next()) {
-                let message = format!("{} has other bytes than {} needs", file.display(), entry.name);
-                return Error::new(ErrorKind::ModelDamaged, message)
-                    .at(file)
-                    .hint("it may have been cut short or be another version: fetch it again");
+            let (Some((entry, known)), None) = (namesakes.next(), namesakes.next()) else { return None };
+            if installed.contains(&entry.name) || known.optional || known.sha256.is_none() {
+                return None;
             }
-        }
-        Error::new(ErrorKind::NotFound, format!("{} holds no model that docent knows", path.display()))
-            .at(path)
-            .hint(format!(
-                "'docent models list' shows what is known; to add another model, put a {MANIFEST} beside its files \
-                 (docs/models.md)"
-            ))
+            // Another file of the same model may be what is missing.
+            if verify::sha256(file).ok() == known.sha256 {
+                return None;
+            }
+            let message = format!("{} has other bytes than {} needs", file.display(), entry.name);
+            let hint = "it may have been cut short or be another version: fetch it again";
+            Some(Error::new(ErrorKind::ModelDamaged, message).at(file).hint(hint))
+        };
+        files.iter().filter_map(refuse).collect()
     }
+}
+
+/// Nothing at `path` is known.
+fn unknown(path: &Path) -> Error {
+    Error::new(ErrorKind::NotFound, format!("{} holds no model that docent knows", path.display()))
+        .at(path)
+        .hint(format!(
+            "'docent models list' shows what is known; to add another model, put a {MANIFEST} beside its files \
+             (docs/models.md)"
+        ))
 }
 
 /// Which of the files found makes which file of `entry`.
@@ -217,11 +242,9 @@ fn sources_of<'a>(
 }
 
 fn gather(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
-        .doing("read the folder", folder)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<std::io::Result<_>>()
-        .doing("read the folder", folder)?;
+    // A stick has folders that only root may list (lost+found): they hold no models.
+    let Ok(listed) = fs::read_dir(folder) else { return Ok(()) };
+    let mut entries: Vec<PathBuf> = listed.flatten().map(|entry| entry.path()).collect();
     entries.sort();
     for path in entries {
         // Links are followed: a hub's cache is made of them.

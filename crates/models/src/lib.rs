@@ -16,7 +16,7 @@ mod verify;
 
 pub use catalogue::{Catalogue, Entry, FileEntry, Pooling, Role, Source};
 pub use hub::{PullOptions, PullProgress, Pulled};
-pub use import::MANIFEST;
+pub use import::{Imported, MANIFEST};
 pub use libraries::{MINIMUM_RUNTIME, runtime_version};
 pub use memory::machine_memory;
 pub use store::{InstalledModel, ModelState, ModelStatus, ModelStore};

@@ -128,6 +128,9 @@ fn version_at(bytes: &[u8]) -> Option<String> {
 fn check_runtime(library: &Path) -> Result<()> {
     let refuse = |why: String| Error::new(ErrorKind::RuntimeMissing, why).at(library);
     let shown = library.display();
+    if is_cut_short(library) {
+        return Err(refuse(format!("the library at {shown} is damaged: it is cut short or no library")));
+    }
     let version = runtime_version(library)
         .map_err(|cause| refuse(format!("there is no usable ONNX Runtime at {shown}")).caused_by(cause))?
         .ok_or_else(|| refuse(format!("{shown} does not look like ONNX Runtime")))?;
@@ -140,6 +143,26 @@ fn check_runtime(library: &Path) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Whether a shared library lacks its end, or is none: the system would kill the process that loads half of one. Only
+/// looked at where libraries are 64-bit little-endian ELF files, whose table of sections comes last.
+fn is_cut_short(library: &Path) -> bool {
+    use std::io::Read as _;
+    if !cfg!(all(target_os = "linux", target_endian = "little", target_pointer_width = "64")) {
+        return false;
+    }
+    let mut head = [0; 64];
+    let Ok(mut file) = fs::File::open(library) else { return false };
+    if file.read_exact(&mut head).is_err() || !head.starts_with(b"\x7fELF") {
+        return true;
+    }
+    let number = |at: usize, bytes: usize| {
+        head[at..at + bytes].iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte))
+    };
+    // e_shoff, e_shentsize, e_shnum of the System V ABI's Elf64_Ehdr.
+    let end = number(0x28, 8).saturating_add(number(0x3a, 2) * number(0x3c, 2));
+    file.metadata().is_ok_and(|metadata| metadata.len() < end)
 }
 
 /// The first ONNX Runtime in `folders` that can be used; why the first other one was `refused`.
@@ -219,7 +242,7 @@ mod tests {
     fn an_old_runtime_or_something_else_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let old = folder.path().join("libonnxruntime.so.1.17.3");
-        fs::write(&old, b"").unwrap();
+        fs::write(&old, library(0)).unwrap();
         let error = check_runtime(&old).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::RuntimeMissing);
         assert!(error.message().contains("1.17.3") && error.message().contains("too old"), "{error:?}");
@@ -227,8 +250,28 @@ mod tests {
         fs::write(&text, b"not a library").unwrap();
         assert_eq!(check_runtime(&text).unwrap_err().kind(), ErrorKind::RuntimeMissing);
         let fit = folder.path().join("libonnxruntime.so.1.32.0");
-        fs::write(&fit, b"").unwrap();
+        fs::write(&fit, library(0)).unwrap();
         assert!(check_runtime(&fit).is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_library_without_its_end_is_refused_before_it_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libonnxruntime.so.1.32.0");
+        for bytes in [Vec::new(), b"\x7fELF".to_vec(), library(3)] {
+            fs::write(&path, bytes).unwrap();
+            let error = check_runtime(&path).unwrap_err();
+            assert!(error.message().contains("cut short"), "{error:?}");
+        }
+    }
+
+    /// The head of a shared library that says that so many sections of 64 bytes follow it.
+    fn library(sections: u8) -> Vec<u8> {
+        let mut head = vec![0; 64];
+        head[..4].copy_from_slice(b"\x7fELF");
+        (head[0x28], head[0x3a], head[0x3c]) = (64, 64, sections);
+        head
     }
 
     #[cfg(target_os = "linux")]

@@ -100,7 +100,15 @@ impl ModelStore {
                 }
                 Err(cause) => return Err(Error::io("read", &path, cause)),
             };
-            for entry in Catalogue::from_manifest(&text, &path)?.models {
+            // One that a newer docent wrote, say, must not take all the other models away.
+            let manifest = match Catalogue::from_manifest(&text, &path) {
+                Ok(manifest) => manifest,
+                Err(error) => {
+                    tracing::error!("passed over {}: {error}", path.display());
+                    continue;
+                }
+            };
+            for entry in manifest.models {
                 if !self.catalogue.models.iter().any(|known| known.name == entry.name) {
                     self.catalogue.models.push(entry);
                 }
@@ -138,31 +146,31 @@ impl ModelStore {
             .collect()
     }
 
-    /// The model of this name, or, where it is not installed, the one that stands in for it.
+    /// The model of this name, or, where it is not installed or damaged, the one that stands in for it.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`]: no model has this name. [`ErrorKind::ModelMissing`]: it is not installed.
     /// [`ErrorKind::ModelDamaged`]: a file has other bytes than the pinned ones. The hints say how to mend each.
     pub fn locate(&self, name: &str) -> Result<InstalledModel> {
         let entry = self.catalogue.get(name)?;
-        match self.state(entry)? {
-            ModelState::Installed => Ok(self.installed(entry)),
-            ModelState::Damaged(why) => {
-                Err(Error::new(ErrorKind::ModelDamaged, format!("the model {name} is damaged: {why}"))
-                    .at(self.folder.join(name))
-                    .hint(format!("get it again: {}", entry.way_in())))
-            }
-            ModelState::Missing => {
-                for stand_in in self.stand_ins(name) {
-                    if self.state(stand_in)? == ModelState::Installed {
-                        return Ok(self.installed(stand_in));
-                    }
-                }
-                Err(Error::new(ErrorKind::ModelMissing, format!("the model {name} is not installed"))
-                    .at(self.folder.join(name))
-                    .hint(format!("get it: {}", self.way_in(entry))))
+        let state = self.state(entry)?;
+        if state == ModelState::Installed {
+            return Ok(self.installed(entry));
+        }
+        for stand_in in self.stand_ins(name) {
+            if self.state(stand_in)? == ModelState::Installed {
+                return Ok(self.installed(stand_in));
             }
         }
+        let error = match state {
+            ModelState::Damaged(why) => {
+                Error::new(ErrorKind::ModelDamaged, format!("the model {name} is damaged: {why}"))
+                    .hint(format!("get it again: {}", self.way_in(entry)))
+            }
+            _ => Error::new(ErrorKind::ModelMissing, format!("the model {name} is not installed"))
+                .hint(format!("get it: {}", self.way_in(entry))),
+        };
+        Err(error.at(self.folder.join(name)))
     }
 
     /// Names of the models that suit a machine with this much memory, in bytes: an embedder, a generator and the

@@ -201,11 +201,11 @@ fn a_folder_is_imported_whatever_its_files_are_called() {
 
     fs::write(deep.join("c.json"), "{}").unwrap();
     let mut store = store(home.path());
-    assert_eq!(store.import(from.path()).unwrap(), ["big"]);
+    assert_eq!(store.import(from.path()).unwrap().installed, ["big"]);
     assert_eq!(fs::read(store.locate("big").unwrap().main_file()).unwrap(), weights());
     assert!(deep.join("renamed.bin").exists(), "the original stays");
-    assert_eq!(store.import(from.path()).unwrap(), ["big"], "importing again does no harm");
-    assert_eq!(store.import(home.path()).unwrap(), ["big"], "nor does importing what is installed");
+    assert_eq!(store.import(from.path()).unwrap().installed, ["big"], "importing again does no harm");
+    assert_eq!(store.import(home.path()).unwrap().installed, ["big"], "nor does importing what is installed");
     store.locate("big").unwrap();
 }
 
@@ -228,6 +228,62 @@ fn a_file_that_was_cut_short_or_is_unknown_is_refused() {
 }
 
 #[test]
+fn a_damaged_model_is_named_and_keeps_no_other_away() {
+    let home = tempfile::tempdir().unwrap();
+    let from = tempfile::tempdir().unwrap();
+    fs::write(from.path().join("w.gguf"), &weights()[..1000]).unwrap();
+    let entry = |name: &str, file: &str, sum: &str| {
+        format!(
+            "[[model]]\nname = '{name}'\nrole = 'generator'\nsummary = ''\nlanguages = []\nlicence = 'MIT'\n\
+             memory_mb = 1\nsources = [{{ kind = 'import' }}]\nfiles = [{{ name = '{file}', sha256 = '{sum}' }}]\n"
+        )
+    };
+    // FIPS 180-4, the first example.
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let text = entry("whole", "abc.gguf", abc) + &entry("half", "w.gguf", &"0".repeat(64));
+    let catalogue = Catalogue::from_manifest(&text, Path::new("test")).unwrap();
+    let mut store = ModelStore::with_catalogue(home.path(), catalogue).unwrap();
+    let error = store.import(from.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelDamaged, "{error:?}");
+
+    fs::write(from.path().join("abc.gguf"), "abc").unwrap();
+    let imported = store.import(from.path()).unwrap();
+    assert_eq!(imported.installed, ["whole"]);
+    assert_eq!(imported.refused.len(), 1);
+    assert!(imported.refused[0].message().contains("half"), "{imported:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_to_the_files_themselves() {
+    use std::os::unix::fs::symlink;
+    let home = tempfile::tempdir().unwrap();
+    let from = tempfile::tempdir().unwrap();
+    // As a hub's cache has them.
+    for folder in ["blobs", "snapshots"] {
+        fs::create_dir(from.path().join(folder)).unwrap();
+    }
+    fs::write(from.path().join("blobs/1"), weights()).unwrap();
+    fs::write(from.path().join("blobs/2"), "{}").unwrap();
+    symlink("../blobs/1", from.path().join("snapshots/w.gguf")).unwrap();
+    symlink("../blobs/2", from.path().join("snapshots/c.json")).unwrap();
+    let mut store = store(home.path());
+    assert_eq!(store.import(&from.path().join("snapshots")).unwrap().installed, ["big"]);
+    let file = store.locate("big").unwrap().main_file().to_owned();
+    assert!(fs::symlink_metadata(&file).unwrap().is_file(), "a link to a stick would dangle later");
+    drop(from);
+    assert_eq!(fs::read(file).unwrap(), weights());
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_takes_no_other_model_away() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("newer")).unwrap();
+    fs::write(home.path().join("newer/docent-model.toml"), "[[model]]\nnovelty = 1\n").unwrap();
+    assert!(store(home.path()).catalogue().get("big").is_ok());
+}
+
+#[test]
 fn a_manifest_brings_a_model_of_ones_own() {
     let home = tempfile::tempdir().unwrap();
     let from = tempfile::tempdir().unwrap();
@@ -235,7 +291,7 @@ fn a_manifest_brings_a_model_of_ones_own() {
     let manifest = "[[model]]\nname = 'mine'\nrole = 'generator'\nsummary = 'ours'\nlanguages = ['en']\n\
                     licence = 'MIT'\nmemory_mb = 10\nsources = [{ kind = 'import' }]\nfiles = [{ name = 'mine.gguf' }]\n";
     fs::write(from.path().join("docent-model.toml"), manifest).unwrap();
-    assert_eq!(store(home.path()).import(from.path()).unwrap(), ["mine"]);
+    assert_eq!(store(home.path()).import(from.path()).unwrap().installed, ["mine"]);
     // Another process knows it, too, and finds damage.
     let later = store(home.path());
     assert_eq!(later.locate("mine").unwrap().entry.summary, "ours");

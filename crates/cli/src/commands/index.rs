@@ -49,6 +49,8 @@ fn exit(report: &IndexReport) -> Exit {
 }
 
 pub(super) fn watch(context: &Context) -> Result<Exit> {
+    // A service manager may stop it while its models are still being verified.
+    context.interrupts.softly(true);
     let engine = context.engine()?;
     let output = context.output;
     if !output.json && !output.quiet {

@@ -13,7 +13,7 @@ mod search;
 
 use std::path::{Path, PathBuf};
 
-use docent::{IoContext as _, Result};
+use docent::{Error, ErrorKind, IoContext as _, Result};
 
 use crate::{args::Command, context::Context, exit::Exit, interrupt::Stop};
 
@@ -49,5 +49,10 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
 /// # Errors
 /// The present folder is gone, or the path is empty.
 fn absolute(path: &Path) -> Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(
+            Error::new(ErrorKind::Usage, "a path is empty").hint("name a file or a folder; . is this one")
+        );
+    }
     std::path::absolute(path).doing("find", path)
 }

@@ -48,35 +48,36 @@ fn pull(context: &Context, name: Option<String>) -> Result<Exit> {
         None => store.default_set(docent::machine_memory().unwrap_or(UNKNOWN_MEMORY)),
     };
     let progress = Meter::new(context.output);
-    let pulled = pull_all(&store, &names, &progress);
-    progress.clear();
-    let pulled = pulled?;
-    let reports: Vec<Value> = pulled
-        .iter()
-        .map(|pulled| json!({ "name": pulled.name, "downloaded": pulled.downloaded, "already": pulled.already }))
-        .collect();
-    context.output.result(&json!({ "models": reports }), |_| pulled.iter().map(in_words).collect())?;
-    Ok(Exit::Done)
-}
-
-/// A model that is on no hub does not keep the others away, but is a failure.
-fn pull_all(store: &ModelStore, names: &[String], progress: &Meter) -> Result<Vec<Pulled>> {
-    let options = PullOptions::default();
-    let mut pulled = Vec::new();
+    let mut reports = Vec::new();
     let mut missing = None;
-    for name in names {
-        let result = store.pull(name, &options, &mut |state| {
+    for name in &names {
+        let result = store.pull(name, &PullOptions::default(), &mut |state| {
             progress.pulling(state.model, state.file, state.done, state.total);
         });
+        progress.clear();
         match result {
-            Ok(done) => pulled.push(done),
+            Ok(pulled) => {
+                if !context.output.json {
+                    context.output.text(&in_words(&pulled))?;
+                }
+                reports.push(
+                    json!({ "name": pulled.name, "downloaded": pulled.downloaded, "already": pulled.already }),
+                );
+            }
+            // One that is on no hub does not keep the others away, but is a failure.
             Err(error) if error.kind() == ErrorKind::ModelMissing => {
                 missing.get_or_insert(error);
             }
             Err(error) => return Err(error),
         }
     }
-    missing.map_or(Ok(pulled), Err)
+    if let Some(error) = missing {
+        return Err(error);
+    }
+    if context.output.json {
+        context.output.object(&json!({ "models": reports }))?;
+    }
+    Ok(Exit::Done)
 }
 
 fn in_words(pulled: &Pulled) -> String {
@@ -91,13 +92,21 @@ fn import(context: &Context, path: &Path) -> Result<Exit> {
     let mut store = context.models()?;
     let progress = Meter::new(context.output);
     progress.doing("hashing files");
-    let names = store.import(&absolute(path)?);
+    let imported = store.import(&absolute(path)?);
     progress.clear();
-    context.output.result(&json!({ "models": names? }), |report| {
-        let names = report["models"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        names.map(|name| format!("{name} is installed\n")).collect()
+    let imported = imported?;
+    let refused: Vec<Value> = imported
+        .refused
+        .iter()
+        .map(|error| json!({ "path": error.path(), "reason": error.message() }))
+        .collect();
+    context.output.result(&json!({ "models": imported.installed, "refused": refused }), |_| {
+        imported.installed.iter().map(|name| format!("{name} is installed\n")).collect()
     })?;
-    Ok(Exit::Done)
+    for error in &imported.refused {
+        context.output.note(&format!("{}: {}", error.message(), error.hint_text().unwrap_or_default()));
+    }
+    Ok(Exit::failed_if(!imported.refused.is_empty()))
 }
 
 fn choose(context: &Context, role: RoleArg, name: &str) -> Result<Exit> {
@@ -128,22 +137,29 @@ fn choose(context: &Context, role: RoleArg, name: &str) -> Result<Exit> {
     context.home.create()?;
     write_whole(&file, &after)?;
     let missing = if none { None } else { store.locate(name).err() };
+    let mut notes = Vec::new();
+    if let Some(error) = &missing {
+        notes.push(format!("{}: {}", error.message(), error.hint_text().unwrap_or_default()));
+    }
+    if role == RoleArg::Reranker && !none {
+        notes
+            .push("this version of docent does not rerank yet: the setting is kept for one that does".into());
+    }
+    if Client::connect(&context.home).is_some() {
+        notes.push("the docent that watches this home goes on with the old one until it is restarted".into());
+    }
     let report = json!({
         "role": key,
         "model": model,
         "installed": missing.is_none(),
         "file": file.display().to_string(),
+        "notes": notes,
     });
     context.output.result(&report, |_| {
         if none { format!("no model is the {key} now\n") } else { format!("{name} is the {key} now\n") }
     })?;
-    if let Some(error) = missing {
-        context.output.note(&format!("{}: {}", error.message(), error.hint_text().unwrap_or_default()));
-    }
-    if Client::connect(&context.home).is_some() {
-        context
-            .output
-            .note("the docent that watches this home goes on with the old one until it is restarted");
+    for note in &notes {
+        context.output.note(note);
     }
     Ok(Exit::Done)
 }
