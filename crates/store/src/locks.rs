@@ -5,9 +5,14 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::Write as _,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use docent_core::{Error, ErrorKind, Generation, Home, IoContext, Result};
+
+/// How long a lock that is held is tried again.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The lock of the one writer. The operating system frees it when the process ends, however it ends.
 #[derive(Debug)]
@@ -20,7 +25,7 @@ impl WriterLock {
     pub(crate) fn take(home: &Home) -> Result<Self> {
         let path = home.writer_lock();
         let mut file = options().open(&path).doing("open", &path)?;
-        match file.try_lock() {
+        match try_lock_patiently(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = holder(&path).unwrap_or_else(|| "another process".to_owned());
@@ -40,6 +45,19 @@ impl WriterLock {
         let line = format!("docent {name} (process {})", std::process::id());
         file.set_len(0).and_then(|()| file.write_all(line.as_bytes())).doing("write", &path)?;
         Ok(Self { _file: file })
+    }
+}
+
+/// A `docent status` that looks who writes holds the lock for an instant itself.
+fn try_lock_patiently(file: &File) -> Result<(), TryLockError> {
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            locked => return locked,
+        }
     }
 }
 

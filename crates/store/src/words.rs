@@ -3,16 +3,17 @@
 mod reader;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use docent_core::{Error, ErrorKind, Location, Result};
 use serde::{Deserialize, Serialize};
 use tantivy::{
-    Index, IndexReader, ReloadPolicy,
+    Index, IndexMeta, IndexReader, ReloadPolicy, TantivyError,
+    directory::error::LockError,
     schema::{FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions},
 };
 
-use crate::payload::Payload;
+use crate::{failure, payload::Payload};
 
 pub(crate) use reader::Searching;
 pub(crate) use writer::{PassageWords, WordsWriter};
@@ -72,19 +73,22 @@ fn schema() -> (Schema, Fields) {
 
 /// The index on disk, open for reading.
 pub(crate) struct Words {
+    folder: PathBuf,
     index: Index,
     reader: IndexReader,
     fields: Fields,
 }
 
 impl Words {
-    /// Opens the index in `folder`; `None` where there is none.
+    /// Opens the index in `folder`; `None` where nothing was ever published.
     pub(crate) fn open(folder: &Path) -> Result<Option<Self>> {
         if !folder.join("meta.json").is_file() {
             return Ok(None);
         }
         let index = Index::open_in_dir(folder).map_err(|cause| tantivy_error("open", cause).at(folder))?;
-        Self::with_index(index).map(Some)
+        let words = Self::with_index(folder, index)?;
+        let payload = words.metas()?.payload;
+        Ok(payload.map(|_| words))
     }
 
     /// Makes an empty index in `folder`, without a payload.
@@ -93,73 +97,73 @@ impl Words {
         let (schema, _) = schema();
         let index =
             Index::create_in_dir(folder, schema).map_err(|cause| tantivy_error("make", cause).at(folder))?;
-        Self::with_index(index)
+        Self::with_index(folder, index)
     }
 
-    fn with_index(index: Index) -> Result<Self> {
+    fn with_index(folder: &Path, index: Index) -> Result<Self> {
         let (expected, fields) = schema();
         if index.schema() != expected {
             return Err(Error::new(
                 ErrorKind::IndexVersion,
                 "the full-text store was written by another version of docent",
             )
+            .at(folder)
             .hint("use the docent that wrote it, or move the home folder away and add the folders again"));
         }
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
             .try_into()
-            .map_err(|cause| tantivy_error("open", cause))?;
-        Ok(Self { index, reader, fields })
+            .map_err(|cause| tantivy_error("open", cause).at(folder))?;
+        Ok(Self { folder: folder.to_owned(), index, reader, fields })
     }
 
-    /// The payload of the last commit, as it stands on disk now.
+    /// The last commit, as it stands on disk now.
+    fn metas(&self) -> Result<IndexMeta> {
+        self.index.load_metas().map_err(|cause| tantivy_error("read", cause).at(&self.folder))
+    }
+
+    /// The payload of the last commit.
     pub(crate) fn payload(&self) -> Result<Payload> {
-        let meta = self.index.load_metas().map_err(|cause| tantivy_error("read", cause))?;
-        Payload::parse(meta.payload.as_deref())
-    }
-
-    /// Whether any commit has a payload yet.
-    pub(crate) fn has_payload(&self) -> Result<bool> {
-        let meta = self.index.load_metas().map_err(|cause| tantivy_error("read", cause))?;
-        Ok(meta.payload.is_some())
+        Payload::parse(self.metas()?.payload.as_deref()).map_err(|error| error.at(&self.folder))
     }
 
     /// The segments of the last commit.
     pub(crate) fn segments(&self) -> Result<u64> {
-        let meta = self.index.load_metas().map_err(|cause| tantivy_error("read", cause))?;
-        Ok(meta.segments.len() as u64)
+        Ok(self.metas()?.segments.len() as u64)
     }
 
     /// What the last commit holds, pinned: the files behind it stay readable while this lives.
     pub(crate) fn searching(&self) -> Result<Searching> {
-        self.reader.reload().map_err(|cause| tantivy_error("read", cause))?;
+        self.reader.reload().map_err(|cause| tantivy_error("read", cause).at(&self.folder))?;
         Ok(Searching::new(self.reader.searcher(), self.fields))
     }
 
     /// Files whose checksum is wrong.
-    pub(crate) fn damaged_files(&self) -> Result<Vec<String>> {
-        let files = self.index.validate_checksum().map_err(|cause| tantivy_error("verify", cause))?;
-        Ok(files.into_iter().map(|file| file.display().to_string()).collect())
+    pub(crate) fn damaged_files(&self) -> Result<Vec<PathBuf>> {
+        let files = self
+            .index
+            .validate_checksum()
+            .map_err(|cause| tantivy_error("verify", cause).at(&self.folder))?;
+        Ok(files.into_iter().map(|file| self.folder.join(file)).collect())
     }
 }
 
 /// Turns tantivy's error into ours.
 #[expect(clippy::needless_pass_by_value, reason = "made to be given to map_err")]
-pub(crate) fn tantivy_error(doing: &str, cause: tantivy::TantivyError) -> Error {
-    let mut text = cause.to_string();
-    if text.len() > 500 {
-        text = text.chars().take(500).collect();
+pub(crate) fn tantivy_error(doing: &str, cause: TantivyError) -> Error {
+    let message = format!("cannot {doing} the full-text store");
+    if matches!(cause, TantivyError::LockFailure(LockError::LockBusy, _)) {
+        return Error::new(ErrorKind::Locked, message)
+            .hint("another docent is writing; wait until it is done or stop it")
+            .caused_by(cause.to_string());
     }
-    let lower = format!("{cause:?}").to_lowercase();
-    let (kind, hint) = if lower.contains("storagefull") || lower.contains("no space left") {
-        (ErrorKind::DiskFull, "free some space and run the command again: nothing was lost")
-    } else if lower.contains("permissiondenied") || lower.contains("permission denied") {
-        (ErrorKind::Permission, "check who owns the home folder and its permissions")
-    } else if lower.contains("lockfailure") || lower.contains("lockbusy") {
-        (ErrorKind::Locked, "another docent is writing; wait until it is done or stop it")
-    } else {
-        (ErrorKind::IndexDamaged, "run `docent check --repair`")
-    };
-    Error::new(kind, format!("cannot {doing} the full-text store")).hint(hint).caused_by(text)
+    let text: String = cause.to_string().chars().take(500).collect();
+    // A thread that writes ended early. Why, it has told whoever waited for it.
+    if matches!(cause, TantivyError::ErrorInThread(_) | TantivyError::SystemError(_)) {
+        return Error::new(ErrorKind::Io, message)
+            .hint("run the command again: nothing that was published is lost")
+            .caused_by(text);
+    }
+    failure::from_text(message, text)
 }
