@@ -4,15 +4,23 @@ mod files;
 mod journal;
 mod passages;
 mod roots;
+mod salvage;
 mod status;
 
-use std::{path::Path, sync::Mutex, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use docent_core::{Error, ErrorKind, IoContext, Result};
+use docent_core::{Error, ErrorKind, Generation, IoContext, Result};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use crate::failure::{self, damaged};
 
 pub(crate) use journal::{DocumentEntry, JournalEntry, Step};
 pub(crate) use passages::PassageRow;
+pub(crate) use salvage::roots_in;
 
 /// The format of catalog and stores together. Another one is refused.
 pub(crate) const FORMAT: u32 = 1;
@@ -50,7 +58,7 @@ CREATE TABLE documents (
     UNIQUE (root, path)
 );
 CREATE INDEX documents_by_hash ON documents (hash) WHERE hash IS NOT NULL;
-CREATE INDEX documents_by_state ON documents (state);
+CREATE INDEX documents_by_state ON documents (state, mtime_ns DESC, id);
 CREATE TABLE passages (
     id BLOB PRIMARY KEY,
     doc INTEGER NOT NULL,
@@ -66,6 +74,7 @@ CREATE TABLE journal (generation INTEGER PRIMARY KEY, entry TEXT NOT NULL);
 
 /// The catalog, one connection shared by this process's threads.
 pub(crate) struct Catalog {
+    path: PathBuf,
     connection: Mutex<Connection>,
 }
 
@@ -78,10 +87,8 @@ impl Catalog {
         if !path.try_exists().doing("look for", path)? {
             return Ok(None);
         }
-        let connection =
-            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|cause| damaged(path, cause))?;
-        let catalog = Self { connection: Mutex::new(connection) };
-        let format: Option<String> = catalog.meta("format").map_err(|cause| cause.at(path))?;
+        let catalog = Self::connected(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let format: Option<String> = catalog.meta("format")?;
         match format.as_deref().map(str::parse::<u32>) {
             Some(Ok(FORMAT)) => Ok(Some(catalog)),
             // A kill while it was made: the transaction that writes the schema did not finish.
@@ -105,8 +112,7 @@ impl Catalog {
     /// It cannot be written.
     pub(crate) fn create(path: &Path, embedder: &str, dimensions: usize) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let connection = connect(path, flags).map_err(|cause| damaged(path, cause))?;
-        let catalog = Self { connection: Mutex::new(connection) };
+        let catalog = Self::connected(path, flags)?;
         catalog.write(|transaction| {
             let tables: i64 =
                 transaction.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
@@ -133,6 +139,68 @@ impl Catalog {
         Ok(catalog)
     }
 
+    fn connected(path: &Path, flags: OpenFlags) -> Result<Self> {
+        let connection = connect(path, flags).map_err(|cause| sqlite("open the catalog", cause).at(path))?;
+        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes over to the file that bears the catalog's name now.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(crate) fn reopen(&self) -> Result<()> {
+        let opened = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE);
+        *self.connection() = opened.map_err(|cause| sqlite("open the catalog", cause).at(&self.path))?;
+        Ok(())
+    }
+
+    /// Looks through the whole file.
+    ///
+    /// # Errors
+    /// It is damaged, or cannot be read.
+    pub(crate) fn verify(&self) -> Result<()> {
+        let found: String =
+            self.read(|connection| connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
+        if found == "ok" {
+            return Ok(());
+        }
+        Err(damaged("the catalog is damaged").at(&self.path).caused_by(found))
+    }
+
+    /// Moves what was written into the main file, so that the log keeps nothing that was deleted.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        self.read(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+    }
+
+    /// The last step that the catalog knows of.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub(crate) fn last_step(&self) -> Result<Generation> {
+        Ok(self.meta("step")?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    /// Forgets what the stores held; every file is to be read again.
+    ///
+    /// # Errors
+    /// The catalog cannot be written.
+    pub(crate) fn forget_stores(&self) -> Result<()> {
+        self.write(|transaction| {
+            transaction.execute_batch(
+                "DELETE FROM passages; DELETE FROM journal; DELETE FROM meta WHERE key = 'step';
+                 UPDATE documents SET state = 'pending', size = NULL, mtime_ns = NULL, inode = NULL, hash = NULL
+                    WHERE state IN ('searchable', 'lexical_only');",
+            )
+        })
+    }
+
     /// A value of the `meta` table.
     ///
     /// # Errors
@@ -156,8 +224,7 @@ impl Catalog {
     /// # Errors
     /// What SQLite says.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let connection = self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        work(&connection).map_err(|cause| sqlite("read the catalog", cause))
+        work(&self.connection()).map_err(|cause| sqlite("read the catalog", cause).at(&self.path))
     }
 
     /// Runs `work` in a transaction that is durable when this returns.
@@ -165,14 +232,14 @@ impl Catalog {
     /// # Errors
     /// What SQLite says; nothing is written then.
     pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
-        let mut connection = self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut connection = self.connection();
         let run = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let result = work(&transaction)?;
             transaction.commit()?;
             Ok(result)
         };
-        run().map_err(|cause| sqlite("write the catalog", cause))
+        run().map_err(|cause| sqlite("write the catalog", cause).at(&self.path))
     }
 }
 
@@ -186,21 +253,18 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn damaged(path: &Path, cause: rusqlite::Error) -> Error {
-    sqlite("open the catalog", cause).at(path)
-}
-
 /// Turns SQLite's error into ours. Its messages name tables and columns, never document text.
-pub(crate) fn sqlite(doing: &str, cause: rusqlite::Error) -> Error {
-    use rusqlite::ErrorCode;
+fn sqlite(doing: &str, cause: rusqlite::Error) -> Error {
+    use rusqlite::{ErrorCode, ffi};
+    // The file that connections share could not be made larger.
+    let no_room = cause.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
     let (kind, hint) = match cause.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => {
+        code if no_room || code == Some(ErrorCode::DiskFull) => {
             (ErrorKind::DiskFull, "free some space and run the command again: nothing was lost")
         }
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
-            ErrorKind::IndexDamaged,
-            "move the home folder away and add the folders again; the documents themselves are untouched",
-        ),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            (ErrorKind::IndexDamaged, failure::REPAIR)
+        }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             (ErrorKind::Permission, "check who owns the home folder and its permissions")
         }

@@ -3,18 +3,27 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    path::PathBuf,
 };
 
 use docent_core::{
-    CheckReport, ContentHash, Difference, DocId, FileChange, IndexStore as _, PassageId, Result, Stamp,
+    CheckReport, ContentHash, Difference, DocId, ErrorKind, FileChange, PassageId, Result, Stamp,
 };
 
-use crate::{catalog::PassageRow, writer::StoreWriter};
+use crate::{
+    aside::{damage, set_aside_to},
+    catalog::PassageRow,
+    writer::{OpenWriter, StoreWriter},
+};
 
 /// What differs, in the form that a repair needs.
 #[derive(Debug, Default)]
 struct Findings {
     differences: Vec<Difference>,
+    /// The full-text store is beyond repair.
+    damaged_words: bool,
+    /// The vector store cannot be read.
+    damaged_vectors: bool,
     /// To be read again from their files.
     reread: HashSet<DocId>,
     /// Words to be removed: of documents that the catalog does not have, or that are read again.
@@ -28,40 +37,66 @@ struct Findings {
 impl StoreWriter {
     /// Finishes or undoes what a killed writer left, then compares catalog, full-text store, vector store and the
     /// files on disk. With `repair`, differences are put right as far as the stores go; documents that have to be
-    /// read again are marked, and the next index run reads them.
+    /// read again are marked, and the next index run reads them. Vectors that cannot be read are set aside then.
+    /// [`Self::repair`] goes further.
     ///
     /// Files that are new, edited or gone since the last run are no difference: that is what a run is for.
     ///
     /// # Errors
     /// The catalog or a store cannot be read or, with `repair`, written.
     pub fn check(&self, repair: bool) -> Result<CheckReport> {
-        drop(self.opened()?);
-        let mut findings = self.compare()?;
+        self.store.catalog.verify()?;
+        let mut findings = Findings::default();
         self.compare_with_disk(&mut findings)?;
-        let found = findings.differences.len() as u64;
-        let mut repaired = 0;
-        if repair && found > 0 {
-            self.repair(&findings)?;
-            let left = self.compare()?.differences.len() as u64;
-            repaired = found.saturating_sub(left);
+        // Held to the end: what is published in between would look like a difference.
+        let mut guard = self.locked();
+        let mut aside = None;
+        if repair {
+            aside = self.ensure_open_mended(&mut guard)?;
+        } else {
+            self.ensure_open(&mut guard)?;
         }
-        Ok(CheckReport {
+        self.compare(&mut findings)?;
+        let mut left = findings.differences.len();
+        if let (true, Some(open)) = (repair && left > 0, guard.as_mut()) {
+            match self.put_right(&findings, open) {
+                Ok(replaced) => aside = replaced.or(aside),
+                Err(error) => {
+                    *guard = None;
+                    return Err(error);
+                }
+            }
+            let mut again = Findings::default();
+            self.compare(&mut again)?;
+            left = again.differences.len();
+        }
+        let found = findings.differences.len();
+        let mut report = CheckReport {
             generation: self.store.generation()?,
-            clean: repaired == found,
+            clean: left == 0,
             differences: findings.differences,
-            repaired,
-        })
+            repaired: found.saturating_sub(left) as u64,
+        };
+        if let Some(folder) = aside {
+            report.differences.push(set_aside_to(&folder, "the vectors could not be read"));
+            report.repaired += 1;
+        }
+        Ok(report)
     }
 
-    fn compare(&self) -> Result<Findings> {
+    fn compare(&self, findings: &mut Findings) -> Result<()> {
         let store = &self.store;
-        let mut findings = Findings::default();
         for file in store.words.damaged_files()? {
+            findings.damaged_words = true;
             findings.differences.push(Difference {
                 kind: "damaged_file".into(),
-                path: Some(store.home.words().join(&file).display().to_string()),
+                path: Some(file.display().to_string()),
                 detail: "the file's checksum is wrong".into(),
             });
+        }
+        if findings.damaged_words {
+            // What else it says is of no use.
+            return Ok(());
         }
         let recent = store.recent()?;
         let catalog: HashMap<PassageId, PassageRow> =
@@ -94,8 +129,33 @@ impl StoreWriter {
         findings.reread.extend(findings.stray_words.iter().copied());
         findings.stray_words.extend(bad_words);
 
+        for doc in store.catalog.orphaned()? {
+            findings.add(
+                self,
+                "orphaned_passages",
+                None,
+                "the catalog has passages of a document that is gone",
+            );
+            findings.reread.insert(doc);
+        }
+        for doc in store.catalog.unsettled()? {
+            let detail = "the document's state is not what its passages' vectors say";
+            findings.add(self, "wrong_state", Some(doc), detail);
+        }
+
+        let version = recent.payload.vectors;
+        let listed =
+            store.vectors.all(version).and_then(|all| store.vectors.try_search(version).map(|()| all));
+        let vectors = match listed {
+            Err(error) if error.kind() == ErrorKind::IndexDamaged => {
+                findings.damaged_vectors = true;
+                findings.differences.push(damage(&error));
+                return Ok(());
+            }
+            vectors => vectors?,
+        };
         let mut in_vectors: HashMap<PassageId, u32> = HashMap::new();
-        for (id, doc) in store.vectors.all(recent.payload.vectors)? {
+        for (id, doc) in vectors {
             *in_vectors.entry(id).or_default() += 1;
             if catalog.get(&id).is_none_or(|row| !row.has_vector) && findings.stray_vectors.insert(id) {
                 findings.add(
@@ -130,7 +190,7 @@ impl StoreWriter {
                 }
             }
         }
-        Ok(findings)
+        Ok(())
     }
 
     /// Finds files whose bytes are not the indexed ones although they look unchanged from outside.
@@ -154,12 +214,12 @@ impl StoreWriter {
         Ok(())
     }
 
-    fn repair(&self, findings: &Findings) -> Result<()> {
+    /// Puts right what can be; where the vectors had to be set aside, returns the folder that they lie in.
+    fn put_right(&self, findings: &Findings, open: &mut OpenWriter) -> Result<Option<PathBuf>> {
+        if findings.damaged_words {
+            return Ok(None);
+        }
         let store = &self.store;
-        let mut guard = self.opened()?;
-        let Some(open) = guard.as_mut() else {
-            return Ok(());
-        };
         let reread: Vec<DocId> = findings.reread.iter().copied().collect();
         let mut stray_vectors: HashSet<PassageId> = findings.stray_vectors.clone();
         stray_vectors.extend(store.catalog.passages_of(&reread)?.iter().map(|row| row.id));
@@ -179,20 +239,28 @@ impl StoreWriter {
         for doc in findings.stray_words.iter().chain(&findings.reread) {
             open.words.delete(*doc);
         }
-        let list: Vec<PassageId> = stray_vectors.into_iter().collect();
-        let version = store.vectors.delete(&[], &list)?.unwrap_or(open.payload.vectors);
-        let payload = open.payload.next(version);
+        store.catalog.settle()?;
+        let (payload, aside) = if findings.damaged_vectors {
+            let (version, folder) = self.replace_vectors()?;
+            (open.payload.next_anew(version), Some(folder))
+        } else {
+            let list: Vec<PassageId> = stray_vectors.into_iter().collect();
+            let version = store.vectors.delete(&[], &list)?.unwrap_or(open.payload.vectors);
+            (open.payload.next_upkeep(version), None)
+        };
         open.words.commit(&payload)?;
         open.payload = payload;
-        Ok(())
+        Ok(aside)
     }
 
-    /// Whether any file waits to be read again, or any passage for its vector.
+    /// Whether any file waits to be read again, any passage for its vector, or any root to be looked through: after a
+    /// repair it may be that only the roots are known.
     ///
     /// # Errors
     /// The catalog cannot be read.
     pub fn has_backlog(&self) -> Result<bool> {
-        Ok(self.store.catalog.counts()?.0.pending > 0 || self.count_without_vector()? > 0)
+        let catalog = &self.store.catalog;
+        Ok(catalog.counts()?.0.pending > 0 || catalog.count_waiting()? > 0 || catalog.has_unread_root()?)
     }
 }
 

@@ -27,6 +27,10 @@ impl StoreWriter {
         }
         // Taken before the catalog is read: vectors must not be published in between.
         let mut open = self.locked();
+        // Nor must the catalog be behind: it is, where the last step was published and not finished.
+        if open.is_none() && !self.store.catalog.unfinished()?.is_empty() {
+            self.ensure_open(&mut open)?;
+        }
         let known = self.store.catalog.existing(batch.updates.iter().map(|update| update.doc))?;
         batch.updates.retain(|update| known.contains(&update.doc));
         let updated: Vec<DocId> = batch.updates.iter().map(|update| update.doc).collect();
@@ -48,7 +52,7 @@ impl StoreWriter {
         let (whole, single) = stale_vectors(&step, &before);
         self.publish_with(open, step, |open, store| {
             let vectors = store.vectors.delete(&whole, &single)?;
-            for doc in updated.iter().chain(&batch.removed).filter(|doc| before.contains_key(doc)) {
+            for doc in updated.iter().chain(&batch.removed) {
                 open.words.delete(*doc);
             }
             for update in &batch.updates {

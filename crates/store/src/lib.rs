@@ -5,11 +5,13 @@
 //! processes. See `ARCHITECTURE.md` for the protocol.
 
 mod analysis;
+mod aside;
 mod catalog;
 mod check;
 mod commit;
 mod durable;
 mod exact;
+mod failure;
 mod filter;
 mod fold;
 mod locks;
@@ -26,5 +28,5 @@ mod tests;
 
 pub use fold::fold;
 pub use snapshot::SharedStore;
-pub use store::{EmbedderIdentity, Store, built_with};
+pub use store::{EmbedderIdentity, Store, built_with, exists};
 pub use writer::{StoreWriter, probe};

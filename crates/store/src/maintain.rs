@@ -10,24 +10,34 @@ use crate::{locks::held_versions, writer::StoreWriter};
 const COMPACT_EVERY: u64 = 32;
 
 impl StoreWriter {
-    /// Merges fragments when enough commits have come together (or `always`), then purges old versions.
+    /// Merges fragments when enough commits have come together, then purges old versions. With `always`, nothing that
+    /// was deleted is left on the disk, except what a reader still holds.
     ///
     /// # Errors
     /// A store cannot be written; nothing that was published is lost.
     pub fn maintain_now(&self, always: bool) -> Result<()> {
         let mut guard = self.opened()?;
+        if always && let Some(open) = guard.take() {
+            // Merges under way would get in the way of the purge.
+            open.words.close()?;
+            self.ensure_open(&mut guard)?;
+        }
         let Some(open) = guard.as_mut() else {
             return Ok(());
         };
         let store = &self.store;
         let mut upkeep = || -> Result<()> {
             if always || self.commits.load(Ordering::Relaxed) >= COMPACT_EVERY {
-                if let Some(version) = store.vectors.compact()? {
-                    let payload = open.payload.next(version);
+                if let Some(version) = store.vectors.compact(always)? {
+                    let payload = open.payload.next_upkeep(version);
                     open.words.commit(&payload)?;
                     open.payload = payload;
                 }
                 self.commits.store(0, Ordering::Relaxed);
+            }
+            if always {
+                open.words.purge()?;
+                store.catalog.checkpoint()?;
             }
             let mut keep = held_versions(&store.home, open.payload.generation)?;
             keep.insert(open.payload.vectors);

@@ -26,19 +26,18 @@ struct PinnedSnapshot {
 impl SearchIndex for SharedStore {
     fn snapshot(&self, filter: &Filter) -> Result<Box<dyn Snapshot>> {
         let store = &self.0;
+        let (recent, pin) = store.pinned()?;
         let docs = resolve(&store.catalog, filter)?;
-        loop {
-            let recent = store.recent()?;
-            let pin = Pin::take(&store.home, recent.payload.generation, recent.payload.vectors)?;
-            // Held before it was replaced: the writer will see the hold before it prunes.
-            if store.words.payload()? == recent.payload {
-                return Ok(Box::new(PinnedSnapshot { store: store.clone(), recent, docs, _pin: pin }));
-            }
-        }
+        Ok(Box::new(PinnedSnapshot { store: store.clone(), recent, docs, _pin: pin }))
     }
 }
 
 impl PinnedSnapshot {
+    /// Says which store a search failed in.
+    fn in_words<T>(&self, found: Result<T>) -> Result<T> {
+        found.map_err(|error| error.at(self.store.home.words()))
+    }
+
     /// Documents outside the filter never reach a caller.
     fn within(&self, passages: Vec<StoredPassage>) -> Vec<StoredPassage> {
         passages.into_iter().filter(|passage| self.docs.contains(passage.doc.0 as u64)).collect()
@@ -51,7 +50,7 @@ impl Snapshot for PinnedSnapshot {
     }
 
     fn lexical(&self, query: &str, must: &[String], limit: usize) -> Result<Vec<Scored>> {
-        self.recent.searching.search(query, must, &self.recent.languages, &self.docs, limit)
+        self.in_words(self.recent.searching.search(query, must, &self.recent.languages, &self.docs, limit))
     }
 
     fn vector(&self, query: &[f32], limit: usize) -> Result<Vec<Scored>> {
@@ -63,15 +62,15 @@ impl Snapshot for PinnedSnapshot {
     }
 
     fn passages(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>> {
-        Ok(self.within(self.recent.searching.passages(ids)?))
+        Ok(self.within(self.in_words(self.recent.searching.passages(ids))?))
     }
 
     fn passages_at(&self, doc: DocId, from: u32, to: u32) -> Result<Vec<StoredPassage>> {
-        Ok(self.within(self.recent.searching.passages_at(doc, from, to)?))
+        Ok(self.within(self.in_words(self.recent.searching.passages_at(doc, from, to))?))
     }
 
     fn coverage(&self, query: &str, id: PassageId) -> Result<f32> {
-        self.recent.searching.coverage(query, id)
+        self.in_words(self.recent.searching.coverage(query, id))
     }
 
     fn documents(&self, docs: &[DocId]) -> Result<Vec<DocumentInfo>> {

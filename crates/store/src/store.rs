@@ -11,7 +11,8 @@ use docent_core::{
 
 use crate::{
     catalog::Catalog,
-    locks,
+    failure::damaged,
+    locks::{self, Pin},
     payload::Payload,
     vectors::Vectors,
     words::{Searching, Words},
@@ -50,16 +51,17 @@ impl Store {
     /// It is damaged, of another format, or built with another embedder than `embedder`.
     pub fn open(home: &Home, embedder: &EmbedderIdentity) -> Result<Option<Self>> {
         let Some(catalog) = Catalog::open(&home.catalog())? else {
-            return Ok(None);
+            return match Words::open(&home.words())? {
+                Some(_) => Err(catalog_lost(home)),
+                None => Ok(None),
+            };
         };
         check_embedder(&catalog, embedder)?;
-        let Some(words) = Words::open(&home.words())? else {
-            return Ok(None);
-        };
-        if !words.has_payload()? {
-            return Ok(None);
+        match Words::open(&home.words())? {
+            Some(words) => Ok(Some(Self::with(home, catalog, words, embedder.dimensions))),
+            None if catalog.has_passages()? => Err(words_lost(home)),
+            None => Ok(None),
         }
-        Ok(Some(Self::with(home, catalog, words, embedder.dimensions)))
     }
 
     pub(crate) fn with(home: &Home, catalog: Catalog, words: Words, dimensions: usize) -> Self {
@@ -88,7 +90,7 @@ impl Store {
     /// # Errors
     /// The catalog or a store cannot be read.
     pub fn status(&self) -> Result<StatusReport> {
-        let recent = self.recent()?;
+        let (recent, _pin) = self.pinned()?;
         let (rows, fragments, versions, indexed_vectors) = self.vectors.parts(recent.payload.vectors)?;
         Ok(StatusReport {
             generation: recent.payload.generation,
@@ -156,15 +158,32 @@ impl Store {
         self.vectors.release();
     }
 
+    /// The published state, and a hold on it: its vectors are not pruned while the hold lives.
+    pub(crate) fn pinned(&self) -> Result<(Arc<Recent>, Pin)> {
+        loop {
+            let recent = self.recent()?;
+            let pin = Pin::take(&self.home, recent.payload.generation, recent.payload.vectors)?;
+            // Held before it was replaced: the writer will see the hold before it prunes.
+            if self.words.payload()? == recent.payload {
+                return Ok((recent, pin));
+            }
+        }
+    }
+
     /// The published state, loaded again only when it is a new one.
     pub(crate) fn recent(&self) -> Result<Arc<Recent>> {
         loop {
             let before = self.words.payload()?;
             let mut recent = self.recent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(recent) = &*recent
-                && recent.payload == before
-            {
-                return Ok(recent.clone());
+            if let Some(recent) = &*recent {
+                if recent.payload == before {
+                    return Ok(recent.clone());
+                }
+                if recent.payload.index != before.index {
+                    // Set aside and made anew: its numbers begin again, and its files are others.
+                    self.vectors.release();
+                    self.catalog.reopen()?;
+                }
             }
             let searching = self.words.searching()?;
             let languages = self.catalog.languages()?;
@@ -178,15 +197,34 @@ impl Store {
     }
 }
 
+/// Whether `home` holds an index, be it a damaged one.
+pub fn exists(home: &Home) -> bool {
+    home.catalog().exists() || home.words().join("meta.json").exists()
+}
+
 /// The embedder that the index in `home` was built with; `None` where there is no index.
 ///
 /// # Errors
-/// The catalog cannot be read, or is of another format.
+/// The index cannot be read, or is of another format.
 pub fn built_with(home: &Home) -> Result<Option<String>> {
-    match Catalog::open(&home.catalog())? {
-        Some(catalog) => catalog.meta("embedder"),
-        None => Ok(None),
+    match Catalog::open(&home.catalog()) {
+        Ok(Some(catalog)) => return catalog.meta("embedder"),
+        Err(error) if error.kind() != ErrorKind::IndexDamaged => return Err(error),
+        Ok(None) | Err(_) => {}
     }
+    // Without the catalog the other store tells: a repair needs the same embedder.
+    match Words::open(&home.words()) {
+        Ok(Some(words)) => Ok(Some(words.payload()?.embedder)),
+        Ok(None) | Err(_) => Ok(None),
+    }
+}
+
+pub(crate) fn catalog_lost(home: &Home) -> Error {
+    damaged("the catalog is gone, or empty, although the full-text store holds an index").at(home.catalog())
+}
+
+pub(crate) fn words_lost(home: &Home) -> Error {
+    damaged("the full-text store is gone, although the catalog knows passages").at(home.words())
 }
 
 /// Refuses an embedder that the index was not built with.

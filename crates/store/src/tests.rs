@@ -1,5 +1,7 @@
 //! The two stores as one: what is published, what survives, what is undone.
 
+mod damage;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},

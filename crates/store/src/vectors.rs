@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fs,
     future::Future,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock, Mutex},
@@ -12,7 +13,7 @@ use arrow_array::{
     types::Float32Type,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use docent_core::{DocId, Error, ErrorKind, Hash128, PassageId, Result, Scored};
+use docent_core::{DocId, Error, ErrorKind, Hash128, IoContext as _, PassageId, Result, Scored};
 use futures::TryStreamExt as _;
 use lance::dataset::cleanup::CleanupPolicyBuilder;
 use lancedb::{
@@ -22,7 +23,12 @@ use lancedb::{
     table::{CompactionOptions, OptimizeAction, OptimizeOptions},
 };
 
-use crate::{durable::Durable, exact::ExactVectors, filter::DocSet};
+use crate::{
+    durable::Durable,
+    exact::ExactVectors,
+    failure::{self, damaged},
+    filter::DocSet,
+};
 
 const TABLE: &str = "passages";
 
@@ -61,15 +67,7 @@ fn lance_error(doing: &str, path: &Path, cause: &(dyn std::error::Error + 'stati
         }
         next = inner.source();
     }
-    let lower = text.to_lowercase();
-    let (kind, hint) = if lower.contains("no space left") || lower.contains("storagefull") {
-        (ErrorKind::DiskFull, "free some space and run the command again: nothing was lost")
-    } else if lower.contains("permission denied") {
-        (ErrorKind::Permission, "check who owns the home folder and its permissions")
-    } else {
-        (ErrorKind::IndexDamaged, "run `docent check --repair`")
-    };
-    Error::new(kind, format!("cannot {doing} in the vector store")).at(path).hint(hint).caused_by(text)
+    failure::from_text(format!("cannot {doing} in the vector store"), text).at(path)
 }
 
 /// The table, and the versions of it that are in use.
@@ -100,6 +98,7 @@ impl Vectors {
     /// Makes the empty table and returns its version.
     pub(crate) fn create(&self) -> Result<u64> {
         docent_core::make_private_dir(&self.folder)?;
+        self.release();
         let table = wait(
             async {
                 let connection = lancedb::connect(&self.folder.to_string_lossy()).execute().await?;
@@ -200,23 +199,30 @@ impl Vectors {
         lock(&self.durable).sync(&self.folder)
     }
 
-    /// Brings the head back to what `version` holds, and returns the head's version then: `version` itself if
-    /// nothing was written after it, else a new one, which has to be published before anything is pruned.
-    pub(crate) fn roll_back_to(&self, version: u64) -> Result<u64> {
-        let table = self.head()?;
-        if self.version_of(&table)? == version {
-            return Ok(version);
+    /// Makes `version` the newest one again. What was written after it was never published, and nobody reads it: its
+    /// manifests go, which after a power cut may be empty and would keep the table from opening. Only for the holder
+    /// of the writer lock.
+    pub(crate) fn roll_back_to(&self, version: u64) -> Result<()> {
+        *lock(&self.head) = None;
+        let manifests = self.folder.join(format!("{TABLE}.lance/_versions"));
+        let versions = versions_in(&manifests)?;
+        if !versions.iter().any(|(found, _)| *found == version) {
+            let message =
+                format!("the vector store lacks version {version}, which the full-text store names");
+            return Err(damaged(message).at(&self.folder));
         }
-        wait(
-            async {
-                table.checkout(version).await?;
-                table.restore().await
-            },
-            "undo an unfinished write",
-            &self.folder,
-        )?;
-        self.sync()?;
-        self.version_of(&table)
+        let newer: Vec<PathBuf> =
+            versions.into_iter().filter(|(found, _)| *found > version).map(|(_, path)| path).collect();
+        for path in &newer {
+            fs::remove_file(path).doing("remove", path)?;
+        }
+        if !newer.is_empty() {
+            // Lance's note of its newest version; it does without.
+            let _ = fs::remove_file(manifests.join("latest_version_hint.json"));
+            // Their names come again, and their files have to be synced again.
+            self.sync()?;
+        }
+        self.head().map(drop)
     }
 
     /// Deletes the vectors of whole documents and of single passages; `None` if there is nothing to delete.
@@ -291,7 +297,7 @@ impl Vectors {
                     .vector_search(query)?
                     .column("vector")
                     .distance_type(DistanceType::Cosine)
-                    .nprobes(20)?
+                    .minimum_nprobes(20)?
                     .refine_factor(5)
                     .limit(limit)
                     .select(Select::columns(&["passage_id", "doc", "_distance"]));
@@ -304,6 +310,11 @@ impl Vectors {
             &self.folder,
         )?;
         Ok(scored(&batches))
+    }
+
+    /// Searches once: the vectors and their index, which no listing touches, have to be readable as well.
+    pub(crate) fn try_search(&self, version: u64) -> Result<()> {
+        self.nearest(version, &vec![1.0; self.dimensions], &DocSet::All, 1).map(drop)
     }
 
     /// The cosine of each of `ids` with `query`.
@@ -395,16 +406,19 @@ impl Vectors {
     }
 
     /// Merges small fragments, and builds or extends the vector index where it pays. Returns the version to
-    /// publish, or `None` if nothing changed.
-    pub(crate) fn compact(&self) -> Result<Option<u64>> {
+    /// publish, or `None` if nothing changed. With `purge`, every fragment that holds a deleted row is rewritten.
+    pub(crate) fn compact(&self, purge: bool) -> Result<Option<u64>> {
         let table = self.head()?;
         let before = self.version_of(&table)?;
         wait(
             async {
-                let options = CompactionOptions {
+                let mut options = CompactionOptions {
                     target_rows_per_fragment: FRAGMENT_ROWS,
                     ..CompactionOptions::default()
                 };
+                if purge {
+                    options.materialize_deletions_threshold = 0.0;
+                }
                 table.optimize(OptimizeAction::Compact { options, remap_options: None }).await?;
                 let rows = table.count_rows(None).await?;
                 let index = table.list_indices().await?.into_iter().next();
@@ -465,6 +479,25 @@ impl Vectors {
             &self.folder,
         )
     }
+}
+
+/// The manifests in a folder of Lance's, with their versions.
+fn versions_in(manifests: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    if !manifests.is_dir() {
+        return Err(damaged("the table of the vector store is gone").at(manifests));
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(manifests).doing("list", manifests)? {
+        let path = entry.doing("list", manifests)?.path();
+        let digits = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".manifest"));
+        if let Some((digits, number)) = digits.and_then(|digits| Some((digits, digits.parse::<u64>().ok()?)))
+        {
+            // Twenty digits count down from the largest number, so that the newest version comes first by name.
+            let version = if digits.len() == 20 { u64::MAX - number } else { number };
+            found.push((version, path));
+        }
+    }
+    Ok(found)
 }
 
 /// Gives each row of whole batches to `take`.

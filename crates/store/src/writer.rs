@@ -16,10 +16,12 @@ use docent_core::{
 };
 
 use crate::{
-    catalog::{Catalog, FORMAT},
+    catalog::Catalog,
+    durable::sync_dir,
+    failure::damaged,
     locks::WriterLock,
     payload::Payload,
-    store::{EmbedderIdentity, Store, check_embedder},
+    store::{EmbedderIdentity, Store, catalog_lost, check_embedder, words_lost},
     vectors::Vectors,
     words::{Words, WordsWriter},
 };
@@ -68,58 +70,33 @@ impl StoreWriter {
         Ok(writer)
     }
 
-    /// As [`Self::open`], but an index that cannot be opened is set aside, whole, and an empty one made whose
-    /// catalog still knows every file: the next run reads them all again.
-    ///
-    /// # Errors
-    /// As [`Self::open`], except for damage.
-    pub fn open_or_set_aside(home: &Home, embedder: &EmbedderIdentity) -> Result<(Self, Option<PathBuf>)> {
-        let damaged =
-            match Self::open(home, embedder).and_then(|writer| writer.opened().map(drop).map(|()| writer)) {
-                Ok(writer) => return Ok((writer, None)),
-                Err(error) if error.kind() == ErrorKind::IndexDamaged => error,
-                Err(error) => return Err(error),
-            };
-        tracing::warn!("setting the index aside: {damaged:?}");
-        let aside = set_aside(home)?;
-        Ok((Self::open(home, embedder)?, Some(aside)))
-    }
-
     fn open_or_create(home: &Home, embedder: &EmbedderIdentity) -> Result<Store> {
         let catalog = match Catalog::open(&home.catalog())? {
             Some(catalog) => catalog,
+            // A new one would number its documents like the old one, whose text the stores still hold.
+            None if Words::open(&home.words())?.is_some() => return Err(catalog_lost(home)),
             None => {
                 probe(home.path())?;
                 Catalog::create(&home.catalog(), &embedder.id, embedder.dimensions)?
             }
         };
         check_embedder(&catalog, embedder)?;
-        if let Some(words) = Words::open(&home.words())?
-            && words.has_payload()?
-        {
+        if let Some(words) = Words::open(&home.words())? {
             return Ok(Store::with(home, catalog, words, embedder.dimensions));
         }
-        // Nothing was ever published: what is there is half of a first start.
-        if !catalog.all_passages()?.is_empty() {
-            return Err(Error::new(ErrorKind::IndexDamaged, "the full-text store is gone")
-                .at(home.words())
-                .hint("run `docent check --repair`"));
+        if catalog.has_passages()? {
+            return Err(words_lost(home));
         }
+        // Nothing was ever published: what is there is half of a first start.
         if home.words().exists() {
             fs::remove_dir_all(home.words()).doing("remove", home.words())?;
         }
         let vectors = Vectors::new(home.vectors(), embedder.dimensions).create()?;
         let words = Words::create(&home.words())?;
-        let payload = Payload {
-            format: FORMAT,
-            generation: 0,
-            vectors,
-            embedder: embedder.id.clone(),
-            dimensions: embedder.dimensions,
-        };
         let mut first = WordsWriter::open(&words)?;
-        first.commit(&payload)?;
+        first.commit(&Payload::first(embedder, vectors))?;
         first.close()?;
+        sync_dir(home.path())?;
         Ok(Store::with(home, catalog, words, embedder.dimensions))
     }
 
@@ -189,25 +166,50 @@ impl StoreWriter {
         Ok(open)
     }
 
+    /// As [`Self::ensure_open`], but vectors that cannot be brought to the published version are set aside; the folder
+    /// that they lie in then.
+    pub(crate) fn ensure_open_mended(&self, open: &mut Option<OpenWriter>) -> Result<Option<PathBuf>> {
+        match self.ensure_open(open) {
+            Err(error) if error.kind() == ErrorKind::IndexDamaged => {}
+            opened => return opened.map(|()| None),
+        }
+        // Where it is not the vectors, this fails in the same way.
+        let (mut words, payload) = self.recover_words()?;
+        let (version, aside) = self.replace_vectors()?;
+        let payload = payload.next_anew(version);
+        words.commit(&payload)?;
+        *open = Some(OpenWriter { words, payload });
+        Ok(Some(aside))
+    }
+
     /// Opens the stores, and brings catalog, words and vectors to one published state.
     fn recover(&self) -> Result<OpenWriter> {
+        let (words, payload) = self.recover_words()?;
+        self.store.vectors.roll_back_to(payload.vectors)?;
+        Ok(OpenWriter { words, payload })
+    }
+
+    /// Opens the full-text store, and brings the catalog to the step that it published last.
+    fn recover_words(&self) -> Result<(WordsWriter, Payload)> {
         let store = &self.store;
-        let mut words = WordsWriter::open(&store.words)?;
-        let mut payload = store.words.payload()?;
-        // The journal first: the commit below takes a number that an unpublished entry may bear.
+        let words = WordsWriter::open(&store.words)?;
+        let payload = store.words.payload()?;
+        // Whatever is published next takes a number that an unpublished entry may bear.
         for (generation, entry) in store.catalog.unfinished()? {
             match entry {
                 Some(entry) if generation <= payload.generation => store.catalog.finish(&entry)?,
                 _ => store.catalog.drop_entry(generation)?,
             }
         }
-        let head = store.vectors.roll_back_to(payload.vectors)?;
-        if head != payload.vectors {
-            // Published before anything is pruned: the version that the payload names is not the head any more.
-            payload = payload.next(head);
-            words.commit(&payload)?;
+        let known = store.catalog.last_step()?;
+        if known != payload.step {
+            let (age, step) = (if known < payload.step { "older" } else { "newer" }, payload.step);
+            return Err(damaged(format!(
+                "the catalog is {age} than the full-text store: it knows generation {known}, not {step}"
+            ))
+            .at(store.home.catalog()));
         }
-        Ok(OpenWriter { words, payload })
+        Ok((words, payload))
     }
 }
 
@@ -260,7 +262,7 @@ impl IndexStore for StoreWriter {
             }
             return Ok(Vec::new());
         }
-        let recent = self.store.recent()?;
+        let (recent, _pin) = self.store.pinned()?;
         let ids: Vec<PassageId> = rows.iter().map(|row| row.id).collect();
         let mut texts = recent.searching.embedded_texts(&ids)?;
         let keys: Vec<_> = rows.iter().map(|row| row.key).collect();
@@ -294,51 +296,20 @@ impl IndexStore for StoreWriter {
     }
 }
 
-/// Moves the stores of a damaged index into a folder of their own, and makes the catalog forget what they held.
-fn set_aside(home: &Home) -> Result<PathBuf> {
-    let _lock = WriterLock::take(home)?;
-    let aside = unused_folder(home.path(), &format!("damaged-{}", jiff::Timestamp::now().as_second()));
-    docent_core::make_private_dir(&aside)?;
-    for part in [home.words(), home.vectors()] {
-        if let (true, Some(name)) = (part.exists(), part.file_name()) {
-            fs::rename(&part, aside.join(name)).doing("set aside", &part)?;
-        }
-    }
-    if let Some(catalog) = Catalog::open(&home.catalog())? {
-        catalog.write(|transaction| {
-            transaction.execute_batch(
-                "DELETE FROM passages; DELETE FROM journal;
-                 UPDATE documents SET state = 'pending', size = NULL, mtime_ns = NULL, inode = NULL, hash = NULL
-                    WHERE state IN ('searchable', 'lexical_only');",
-            )
-        })?;
-    }
-    Ok(aside)
-}
-
-/// `name` within `folder`, with a number behind it where that is taken: two repairs may fall into one second.
-fn unused_folder(folder: &Path, name: &str) -> PathBuf {
-    let mut path = folder.join(name);
-    let mut number = 2;
-    while path.exists() {
-        path = folder.join(format!("{name}-{number}"));
-        number += 1;
-    }
-    path
-}
-
 /// Tries what LanceDB needs of a file system: hard links, and names that stay where they are put.
 ///
 /// # Errors
 /// The folder cannot hold an index.
 pub fn probe(folder: &Path) -> Result<()> {
-    let (first, second) = (folder.join(".probe-a"), folder.join(".probe-b"));
-    fs::write(&first, b"docent").doing("write to", folder)?;
-    let linked = fs::hard_link(&first, &second);
+    // Two may try at once, and a killed one leaves its files behind.
+    let name = |end| folder.join(format!(".probe-{}-{end}", std::process::id()));
+    let (first, second) = (name("a"), name("b"));
     let clean = |path: &Path| {
         fs::remove_file(path)
             .or_else(|cause| if cause.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(cause) })
     };
+    clean(&second).and_then(|()| fs::write(&first, b"docent")).doing("write to", folder)?;
+    let linked = fs::hard_link(&first, &second);
     let cleaned = clean(&second).and(clean(&first));
     linked.and(cleaned).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::StorageFull => Error::io("write to", folder, cause),

@@ -82,6 +82,9 @@ impl Catalog {
         self.write(|transaction| {
             apply(transaction, &entry.step)?;
             transaction
+                .prepare_cached("INSERT OR REPLACE INTO meta VALUES ('step', ?1)")?
+                .execute([entry.generation.to_string()])?;
+            transaction
                 .prepare_cached("DELETE FROM journal WHERE generation = ?1")?
                 .execute([entry.generation as i64])?;
             Ok(())
@@ -127,6 +130,10 @@ fn apply_document(
     document: &DocumentEntry,
     now: &str,
 ) -> rusqlite::Result<()> {
+    // Forgotten meanwhile: passages of a document that is no more would stay for ever.
+    if !transaction.prepare_cached("SELECT 1 FROM documents WHERE id = ?1")?.exists([document.doc.0])? {
+        return Ok(());
+    }
     let mut known =
         transaction.prepare_cached("SELECT id FROM passages WHERE doc = ?1 AND has_vector = 1")?;
     let with_vector = known

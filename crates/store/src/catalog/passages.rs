@@ -3,9 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use docent_core::{DocId, EmbedKey, PassageId, Result};
-use rusqlite::params_from_iter;
+use rusqlite::{Transaction, params_from_iter};
 
 use super::{Catalog, files::hash_from};
+
+/// That a document has a passage without a vector.
+const WAITS: &str = "EXISTS (SELECT 1 FROM passages WHERE doc = documents.id AND has_vector = 0)";
 
 /// A passage as the catalog knows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +44,11 @@ impl Catalog {
             let rows = statement.query_map([], passage_from)?.collect::<rusqlite::Result<Vec<_>>>()?;
             Ok(rows.into_iter().flatten().collect())
         })
+    }
+
+    /// Whether there is any passage.
+    pub(crate) fn has_passages(&self) -> Result<bool> {
+        self.read(|connection| connection.prepare_cached("SELECT 1 FROM passages")?.exists([]))
     }
 
     /// Passages without a vector, those of the newest documents first.
@@ -106,6 +114,40 @@ impl Catalog {
         })
     }
 
+    /// Documents that passages name and that the catalog does not have.
+    pub(crate) fn orphaned(&self) -> Result<Vec<DocId>> {
+        self.documents_where(
+            "SELECT DISTINCT doc FROM passages WHERE NOT EXISTS (SELECT 1 FROM documents WHERE id = doc)",
+        )
+    }
+
+    /// Documents whose state is not what their passages say.
+    pub(crate) fn unsettled(&self) -> Result<Vec<DocId>> {
+        self.documents_where(&format!(
+            "SELECT id FROM documents WHERE (state = 'searchable' AND {WAITS})
+                OR (state = 'lexical_only' AND NOT {WAITS})"
+        ))
+    }
+
+    fn documents_where(&self, query: &str) -> Result<Vec<DocId>> {
+        self.read(|connection| {
+            connection.prepare_cached(query)?.query_map([], |row| row.get(0).map(DocId))?.collect()
+        })
+    }
+
+    /// Gives every document the state that its passages say.
+    pub(crate) fn settle(&self) -> Result<()> {
+        self.write(settle)
+    }
+
+    /// Marks every passage as lacking a vector.
+    pub(crate) fn forget_all_vectors(&self) -> Result<()> {
+        self.write(|transaction| {
+            transaction.execute("UPDATE passages SET has_vector = 0", [])?;
+            settle(transaction)
+        })
+    }
+
     /// Marks passages as lacking a vector, and their documents as findable by words only.
     pub(crate) fn forget_vectors(&self, ids: &[PassageId]) -> Result<()> {
         self.write(|transaction| {
@@ -125,6 +167,13 @@ impl Catalog {
             Ok(())
         })
     }
+}
+
+fn settle(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(&format!(
+        "UPDATE documents SET state = 'lexical_only' WHERE state = 'searchable' AND {WAITS};
+         UPDATE documents SET state = 'searchable' WHERE state = 'lexical_only' AND NOT {WAITS};"
+    ))
 }
 
 fn passage_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<PassageRow>> {

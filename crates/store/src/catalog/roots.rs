@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use docent_core::{Result, Root, RootId, paths};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Catalog;
 
@@ -12,9 +12,17 @@ const SELECT: &str = "SELECT r.id, c.name, r.path, r.is_file, r.include, r.exclu
 
 impl Catalog {
     pub(crate) fn roots(&self) -> Result<Vec<Root>> {
+        self.read(read_roots)
+    }
+
+    /// Whether there is a root of which no file is known.
+    pub(crate) fn has_unread_root(&self) -> Result<bool> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!("{SELECT} ORDER BY c.name, r.path"))?;
-            statement.query_map([], root_from)?.collect()
+            connection
+                .prepare_cached(
+                    "SELECT 1 FROM roots WHERE NOT EXISTS (SELECT 1 FROM documents WHERE root = roots.id)",
+                )?
+                .exists([])
         })
     }
 
@@ -81,6 +89,11 @@ impl Catalog {
             Ok(())
         })
     }
+}
+
+pub(super) fn read_roots(connection: &Connection) -> rusqlite::Result<Vec<Root>> {
+    let mut statement = connection.prepare_cached(&format!("{SELECT} ORDER BY c.name, r.path"))?;
+    statement.query_map([], root_from)?.collect()
 }
 
 fn root_from(row: &Row<'_>) -> rusqlite::Result<Root> {

@@ -1,17 +1,18 @@
 //! The one writer of the full-text store.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
-use docent_core::{DocId, Passage, PassageId, Result};
+use docent_core::{DocId, Error, Passage, PassageId, Result};
 use tantivy::{
-    IndexWriter, TantivyDocument, Term,
-    indexer::{IndexWriterOptions, LogMergePolicy},
+    IndexWriter, TantivyDocument, TantivyError, Term,
+    indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy},
     tokenizer::{PreTokenizedString, Token},
 };
 
 use super::{Extra, Fields, Words, tantivy_error};
 use crate::{
     analysis::{Analyzer, exact_terms},
+    durable::sync_dir,
     payload::Payload,
 };
 
@@ -29,6 +30,7 @@ pub(crate) struct PassageWords<'a> {
 
 /// A long-lived writer: opening one for each change would stop the merging of segments.
 pub(crate) struct WordsWriter {
+    folder: PathBuf,
     writer: IndexWriter,
     fields: Fields,
     analyzers: HashMap<Option<String>, Analyzer>,
@@ -43,15 +45,19 @@ impl WordsWriter {
             .memory_budget_per_thread(BUFFER)
             .num_merge_threads(1)
             .build();
-        let writer: IndexWriter =
-            words.index.writer_with_options(options).map_err(|cause| tantivy_error("write", cause))?;
-        writer.garbage_collect_files().wait().map_err(|cause| tantivy_error("clean up", cause))?;
-        let mut policy = LogMergePolicy::default();
-        policy.set_min_num_segments(6);
-        // Deleted text must not linger in large segments.
-        policy.set_del_docs_ratio_before_merge(0.25);
-        writer.set_merge_policy(Box::new(policy));
-        Ok(Self { writer, fields: words.fields, analyzers: HashMap::new() })
+        let writer: IndexWriter = words
+            .index
+            .writer_with_options(options)
+            .map_err(|cause| tantivy_error("write", cause).at(&words.folder))?;
+        writer.set_merge_policy(Box::new(merge_policy()));
+        let writer =
+            Self { folder: words.folder.clone(), writer, fields: words.fields, analyzers: HashMap::new() };
+        writer.clean_up()?;
+        Ok(writer)
+    }
+
+    fn error(&self, doing: &str, cause: TantivyError) -> Error {
+        tantivy_error(doing, cause).at(&self.folder)
     }
 
     /// Deletes the passages of a document at the next commit.
@@ -87,35 +93,68 @@ impl WordsWriter {
         document.add_pre_tokenized_text(fields.exact, ready(exact_terms(&format!("{context}\n{text}"))));
         document.add_text(fields.text, text);
         document.add_text(fields.extra, extra);
-        self.writer.add_document(document).map_err(|cause| tantivy_error("write", cause))?;
+        self.writer.add_document(document).map_err(|cause| self.error("write", cause))?;
         Ok(())
     }
 
     /// Publishes everything since the last commit. With nothing since, publishes the payload alone.
     pub(crate) fn commit(&mut self, payload: &Payload) -> Result<()> {
         let text = payload.to_text()?;
-        let mut prepared = self.writer.prepare_commit().map_err(|cause| tantivy_error("write", cause))?;
-        prepared.set_payload(&text);
-        prepared.commit().map_err(|cause| tantivy_error("commit to", cause))?;
-        Ok(())
+        let committed = self.writer.prepare_commit().and_then(|mut prepared| {
+            prepared.set_payload(&text);
+            prepared.commit()
+        });
+        committed.map_err(|cause| self.error("commit to", cause))?;
+        // tantivy syncs the folder before it renames `meta.json`, not after, and what follows relies on it.
+        sync_dir(&self.folder)
     }
 
     /// Forgets everything since the last commit.
     pub(crate) fn rollback(&mut self) -> Result<()> {
-        self.writer.rollback().map_err(|cause| tantivy_error("undo in", cause))?;
+        self.writer.rollback().map_err(|cause| self.error("undo in", cause))?;
         Ok(())
     }
 
-    /// Merges until no segment holds much deleted text, and removes files that nothing refers to.
+    /// Removes files that nothing refers to.
     pub(crate) fn clean_up(&self) -> Result<()> {
-        self.writer.garbage_collect_files().wait().map_err(|cause| tantivy_error("clean up", cause))?;
+        self.writer.garbage_collect_files().wait().map_err(|cause| self.error("clean up", cause))?;
+        Ok(())
+    }
+
+    /// Rewrites every segment that holds deleted text, so that none is left on the disk. No merge may be under way:
+    /// for a writer that was just opened.
+    pub(crate) fn purge(&mut self) -> Result<()> {
+        self.writer.set_merge_policy(Box::new(NoMergePolicy));
+        let purged = self.rewrite_segments();
+        self.writer.set_merge_policy(Box::new(merge_policy()));
+        purged?;
+        sync_dir(&self.folder)?;
+        self.clean_up()
+    }
+
+    fn rewrite_segments(&mut self) -> Result<()> {
+        let segments =
+            self.writer.index().searchable_segment_metas().map_err(|cause| self.error("read", cause))?;
+        for segment in segments.iter().filter(|segment| segment.has_deletes()) {
+            let merged = self.writer.merge(&[segment.id()]).wait();
+            merged.map_err(|cause| self.error("purge", cause))?;
+        }
         Ok(())
     }
 
     /// Lets merges finish, and ends.
     pub(crate) fn close(self) -> Result<()> {
-        self.writer.wait_merging_threads().map_err(|cause| tantivy_error("merge in", cause))
+        let folder = self.folder;
+        self.writer.wait_merging_threads().map_err(|cause| tantivy_error("merge in", cause).at(folder))
     }
+}
+
+fn merge_policy() -> LogMergePolicy {
+    let mut policy = LogMergePolicy::default();
+    policy.set_min_num_segments(6);
+    // Deleted text must not linger in large segments.
+    policy.set_del_docs_ratio_before_merge(0.25);
+    policy
 }
 
 /// A passage id as two numbers.
