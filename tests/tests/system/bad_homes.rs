@@ -319,6 +319,16 @@ fn damage_is_found_and_repaired() {
     }
     home.assert_clean();
 
+    // A file of the vectors is gone.
+    let data = files_below(&home.path().join("vectors/passages.lance/data"));
+    fs::remove_file(data.first().expect("the vector store has files")).unwrap();
+    let output = home.docent(&["check", "--json"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let report = home.json(&["check", "--repair"]);
+    assert_eq!(report["clean"], true, "{report}");
+    assert_eq!(home.found(&["--mode", "vector", "-k", "6", "note"]).len(), 6);
+    home.assert_clean();
+
     // The vectors are gone altogether.
     fs::remove_dir_all(home.path().join("vectors")).unwrap();
     let output = home.docent(&["check", "--json"]);

@@ -98,11 +98,22 @@ fn text_is_neither_logged_nor_left_lying_about() {
     assert!(files_with(&home.path(), QUESTION, &[]).is_empty(), "a question is kept nowhere");
     let outside = files_below(&home.beside("user"));
     assert!(outside.is_empty(), "nothing is written outside the home, not by libraries either: {outside:?}");
+}
 
-    // What is removed is gone from the stores as well.
+#[test]
+fn what_is_deleted_leaves_the_disk() {
+    let home = home();
+    // One of many: its segment and its fragment stay, and only mark it as deleted.
+    for n in 0..30 {
+        home.write(&format!("{n}.md"), format!("# Note {n}\n\nThe door of hall {n} opens at eight.\n"));
+    }
+    home.add();
+    assert!(!files_with(&home.path(), DOCUMENT, &[]).is_empty(), "the text is in the stores, to be found");
     fs::remove_file(home.docs().join("secret.md")).unwrap();
     home.json(&["index"]);
     home.json(&["check", "--repair"]);
     let left = files_with(&home.path(), DOCUMENT, &[]);
     assert!(left.is_empty(), "deleted text is still in {left:?}");
+    assert_eq!(home.json(&["status"])["documents"]["searchable"], 30);
+    home.assert_clean();
 }
