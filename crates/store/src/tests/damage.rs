@@ -355,7 +355,7 @@ fn a_reader_goes_over_to_the_index_that_was_made_anew() {
     let reader = Arc::new(Store::open(&index.home, &identity()).unwrap().unwrap());
     let snapshot = || SharedStore(reader.clone()).snapshot(&Filter::default()).unwrap();
     assert_eq!(with_vector(&*snapshot()).len(), 2);
-    let (_folder, home) = index.close();
+    let (folder, home) = index.close();
     // Broken for the next one that opens it: the reader has what it needs. The log stays while one reads.
     fs::write(home.catalog(), "no database at all ".repeat(1000)).unwrap();
     for end in ["wal", "shm"] {
@@ -364,7 +364,7 @@ fn a_reader_goes_over_to_the_index_that_was_made_anew() {
     let (writer, report) = StoreWriter::repair(&home, &identity()).unwrap();
     assert!(kinds(&report).contains("set_aside"), "{report:?}");
     let root = writer.put_root("default", Path::new("/documents"), false, &[], &[], None).unwrap();
-    let index = Index { folder: _folder, home, writer, root };
+    let index = Index { folder, home, writer, root };
     for text in ["gamma words", "delta words"] {
         index.write(&format!("{text}.txt"), &[text]);
     }
