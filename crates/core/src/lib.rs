@@ -6,6 +6,7 @@ mod document;
 mod error;
 mod files;
 mod filter;
+mod fold;
 mod home;
 mod ids;
 mod location;
@@ -18,6 +19,7 @@ pub use document::{Block, BlockKind, DocumentBuilder, ParsedDocument, Passage, e
 pub use error::{Error, ErrorKind, ErrorReport, IoContext, Result};
 pub use files::{FileChange, FileRecord, FileState, FileUpdate, Outcome, Root, Stamp, WordsBatch};
 pub use filter::Filter;
+pub use fold::{fold, fold_text, is_han, is_hangul, is_kana, is_unspaced};
 pub use home::{Home, make_private_dir, models_folder};
 pub use ids::{ContentHash, DocId, EmbedKey, Generation, Hash128, PassageId, RootId};
 pub use location::{Location, cell_name};
