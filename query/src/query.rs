@@ -11,7 +11,8 @@ pub const MAX_QUERY_CHARS: usize = 4096;
 const MAX_EXACT: usize = 8;
 
 /// Pairs of quotation marks. Chinese book-title marks name things in ordinary questions and are not among them.
-const QUOTES: &[(char, char)] = &[('"', '"'), ('“', '”'), ('„', '“'), ('「', '」'), ('『', '』'), ('«', '»')];
+const QUOTES: &[(char, char)] =
+    &[('"', '"'), ('＂', '＂'), ('“', '”'), ('„', '“'), ('「', '」'), ('『', '』'), ('«', '»')];
 
 /// A query, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,16 +54,22 @@ impl ParsedQuery {
             return Ok(Self { text, cut, ..Self::default() });
         }
         let phrases = quoted(&text);
-        let identifiers = if phrases.is_empty() { identifiers(&text) } else { Vec::new() };
+        let mut identifiers = identifiers(&text);
+        identifiers.retain(|identifier| !phrases.contains(identifier));
         Ok(Self { text, phrases, identifiers, cut })
     }
 }
 
-/// The quoted parts of `text` that have something in them. A quote that is never closed is none.
+/// The quoted parts of `text` that have something in them. A quote that is never closed is none, and the sign for
+/// inches opens none.
 fn quoted(text: &str) -> Vec<String> {
     let mut phrases: Vec<String> = Vec::new();
     let mut rest = text;
-    while let Some((at, open)) = rest.char_indices().find(|(_, c)| QUOTES.iter().any(|(open, _)| open == c)) {
+    let opens = |rest: &str, at: usize, c: char| {
+        QUOTES.iter().any(|(open, _)| *open == c)
+            && !(matches!(c, '"' | '＂') && rest[..at].ends_with(|before: char| before.is_ascii_digit()))
+    };
+    while let Some((at, open)) = rest.char_indices().find(|(at, c)| opens(rest, *at, *c)) {
         let inside = &rest[at + open.len_utf8()..];
         let close = QUOTES.iter().filter(|(o, _)| *o == open).find_map(|(_, close)| inside.find(*close));
         let Some(end) = close else {
@@ -83,13 +90,8 @@ fn quoted(text: &str) -> Vec<String> {
 /// The parts of `text` that look like identifiers. A query that is one word is looked at more generously than
 /// a word within a question.
 fn identifiers(text: &str) -> Vec<String> {
-    let tokens: Vec<&str> = text
-        .split(|c: char| {
-            c.is_whitespace() || is_cjk(c) || matches!(c, '，' | '。' | '？' | '！' | '、' | '；')
-        })
-        .map(trim_marks)
-        .filter(|token| !token.is_empty())
-        .collect();
+    let tokens: Vec<&str> =
+        tokens(text).into_iter().map(trim_marks).filter(|token| !token.is_empty()).collect();
     let alone = tokens.len() == 1 && !text.contains(is_cjk);
     let mut found: Vec<String> = Vec::new();
     for token in tokens {
@@ -101,22 +103,75 @@ fn identifiers(text: &str) -> Vec<String> {
     found
 }
 
+/// `text` in pieces, parted where no identifier goes on.
+fn tokens(text: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    let mut start = 0;
+    for (at, c) in text.char_indices() {
+        let after = at + c.len_utf8();
+        if parts(&text[..at], c, &text[after..]) {
+            tokens.push(&text[start..at]);
+            start = after;
+        }
+    }
+    tokens.push(&text[start..]);
+    tokens
+}
+
+/// Whether `c`, between `before` and `after`, parts tokens. A colon goes on in `9001:2015`, `foo::bar` and `C:\`.
+fn parts(before: &str, c: char, after: &str) -> bool {
+    let (last, next) = (before.chars().next_back(), after.chars().next());
+    let between = |belongs: fn(char) -> bool| {
+        last.is_some_and(|c| belongs(fold_width(c))) && next.is_some_and(|c| belongs(fold_width(c)))
+    };
+    match c {
+        '，' | '。' | '？' | '！' | '、' | '；' | '（' | '）' | '《' | '》' | '【' | '】' | '“' | '”'
+        | '‘' | '’' | '「' | '」' | '=' | '＝' | '"' | '＂' => true,
+        ',' | ';' => !between(|c| c.is_ascii_digit()),
+        ':' | '：' => {
+            let scope = last == Some(':') || next == Some(':');
+            !(scope || between(|c| c.is_ascii_digit()) || matches!(next, Some('/' | '\\')))
+        }
+        _ => c.is_whitespace() || is_cjk(c),
+    }
+}
+
 /// `token` without the marks of the sentence around it. A closing bracket that was opened inside stays.
 fn trim_marks(token: &str) -> &str {
-    let token = token.trim_start_matches(['(', '[', '{', '<', '\'', '"', '“', '‘', '《', '（', '【']);
-    let mut token =
-        token.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '"', '”', '’', '》', '>', '）', '】']);
+    let token = token.trim_start_matches(['(', '[', '{', '<', '\'', ':']);
+    let mut token = token.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '>']);
     for (open, close) in [('(', ')'), ('[', ']'), ('{', '}')] {
         while token.ends_with(close) && token.matches(open).count() < token.matches(close).count() {
             token = &token[..token.len() - 1];
         }
     }
-    token
+    token.strip_suffix("'s").unwrap_or(token)
+}
+
+/// Whether `token` is an everyday word in spite of its digits or marks: `50-year-old`, `mid-1990s`, `100km/h`,
+/// `he/she/they`.
+fn is_everyday(token: &str) -> bool {
+    let parts: Vec<&str> = token.split(['-', '/']).collect();
+    let word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_lowercase());
+    let counted = |part: &str| part.trim_start_matches(|c: char| c.is_ascii_digit()).len() < part.len();
+    let unit = |part: &str| part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').to_owned();
+    let plain = |parts: &[&str]| parts.iter().all(word);
+    match parts.as_slice() {
+        [] | [_] => false,
+        all if plain(all) => true,
+        // A number first, with its unit or without.
+        [first, rest @ ..] if counted(first) && plain(rest) => {
+            let unit = unit(first);
+            unit.is_empty() || (token.contains('/') && unit.chars().all(|c| c.is_lowercase()))
+        }
+        // A decade last.
+        [rest @ .., last] => counted(last) && unit(last) == "s" && plain(rest),
+    }
 }
 
 fn looks_like_identifier(token: &str, alone: bool) -> bool {
     let chars: Vec<char> = token.chars().map(fold_width).collect();
-    if chars.len() < 3 || !chars.iter().any(|c| c.is_alphanumeric()) {
+    if chars.len() < 3 || !chars.iter().any(|c| c.is_alphanumeric()) || is_everyday(token) {
         return false;
     }
     let digits = chars.iter().filter(|c| c.is_ascii_digit()).count();
@@ -169,7 +224,7 @@ mod tests {
 
     #[test]
     fn quoted_parts_are_phrases() {
-        let cases: [(&str, &[&str]); 7] = [
+        let cases: [(&str, &[&str]); 10] = [
             ("who wrote \"annual leave\" down", &["annual leave"]),
             ("“年假 天数”和「加班费」", &["年假 天数", "加班费"]),
             ("an \"open quote", &[]),
@@ -177,6 +232,9 @@ mod tests {
             ("it's John's", &[]),
             ("《战国无双3》是谁开发的", &[]),
             ("\"a b\" \"a b\" \"c d\"", &["a b", "c d"]),
+            ("a 19\" rack and a 24\" rack", &[]),
+            ("a 19\" rack of \"type A\"", &["type A"]),
+            ("＂年假＂是什么", &["年假"]),
         ];
         for (query, expected) in cases {
             assert_eq!(parse(query).phrases, expected, "{query}");
@@ -204,7 +262,30 @@ mod tests {
         assert_eq!(parse("what does E_4021 mean?").identifiers, ["E_4021"]);
         assert_eq!(parse("错误E_4021是什么意思？").identifiers, ["E_4021"]);
         assert_eq!(parse("Who signed INV-2024/0031?").identifiers, ["INV-2024/0031"]);
+        for (query, expected) in [
+            ("合同编号：HT-2024-001", &["HT-2024-001"][..]),
+            ("HT-2024-001（补充协议）", &["HT-2024-001"]),
+            ("what is E_4021's meaning", &["E_4021"]),
+            ("what is E_4021’s meaning", &["E_4021"]),
+            ("code=E_4021", &["E_4021"]),
+            ("error:E_4021", &["E_4021"]),
+            ("E_4021,E_4022", &["E_4021", "E_4022"]),
+            ("see \"the rules\" on E_4021", &["E_4021"]),
+            ("is C:\\docs\\a.txt there", &["C:\\docs\\a.txt"]),
+            ("what does foo::bar do", &["foo::bar"]),
+            ("does ISO-9001:2015 apply", &["ISO-9001:2015"]),
+        ] {
+            assert_eq!(parse(query).identifiers, expected, "{query}");
+        }
         for query in [
+            "in the mid-1990s",
+            "mid-1990s",
+            "a 50-year-old man",
+            "50-year-old",
+            "drive 100km/h there",
+            "100km/h",
+            "what he/she/they said",
+            "he/she/they",
             "leave",
             "年假",
             "two-dimensional flow",

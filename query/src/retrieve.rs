@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use docent_core::{DocId, Embedder, Error, ErrorKind, Mode, PassageId, Result, Scored, Signals, Snapshot};
+use docent_core::{
+    DocId, Embedder, Error, ErrorKind, Mode, PassageId, Result, Scored, Signals, Snapshot, StoredPassage,
+};
 
 use crate::{
     fuse::{Candidate, Spread, fuse},
@@ -35,6 +37,17 @@ pub(crate) struct Ranking {
     pub(crate) notes: Vec<String>,
     /// Whether a larger limit could bring more.
     pub(crate) more: bool,
+    /// By what the cosines were measured: what comes in later is put on the same scale.
+    spread: Option<Spread>,
+}
+
+/// What the quoted parts of a query ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quotes {
+    /// Only passages that hold them are returned.
+    Required,
+    /// Passages that hold them come first: an answer may need others beside them.
+    Preferred,
 }
 
 /// A query made ready: parsed, and embedded where the mode needs it.
@@ -42,6 +55,7 @@ pub(crate) struct Prepared {
     query: ParsedQuery,
     vector: Option<Vec<f32>>,
     mode: Mode,
+    quotes: Quotes,
 }
 
 impl Prepared {
@@ -49,13 +63,18 @@ impl Prepared {
     ///
     /// # Errors
     /// The query has no words; the embedder is missing or failed.
-    pub(crate) fn new(query: &str, mode: Mode, embedder: Option<&dyn Embedder>) -> Result<Self> {
+    pub(crate) fn new(
+        query: &str,
+        mode: Mode,
+        quotes: Quotes,
+        embedder: Option<&dyn Embedder>,
+    ) -> Result<Self> {
         let query = ParsedQuery::parse(query)?;
         let vector = match mode {
             Mode::Lexical => None,
             Mode::Hybrid | Mode::Vector => Some(need(embedder)?.embed_query(&query.text)?),
         };
-        Ok(Self { query, vector, mode })
+        Ok(Self { query, vector, mode, quotes })
     }
 
     /// The query's text, as it is searched.
@@ -72,14 +91,20 @@ impl Prepared {
         if self.query.cut {
             notes.push(format!("the query is long: its first {MAX_QUERY_CHARS} characters were used"));
         }
-        if !self.query.phrases.is_empty()
-            && let Some(ranking) = self.rank_phrases(snapshot, &mut notes)?
-        {
-            return Ok(Ranking { notes, ..ranking });
+        let mut first = self.query.identifiers.clone();
+        if !self.query.phrases.is_empty() {
+            match self.quotes {
+                Quotes::Required => {
+                    if let Some(ranking) = self.rank_phrases(snapshot, &mut notes)? {
+                        return Ok(Ranking { notes, ..ranking });
+                    }
+                }
+                Quotes::Preferred => first.extend(self.query.phrases.iter().cloned()),
+            }
         }
         let mut ranking = self.rank_all(snapshot, limit)?;
-        if !self.query.identifiers.is_empty() {
-            self.put_verbatim_first(snapshot, &mut ranking, &mut notes)?;
+        if !first.is_empty() {
+            self.put_verbatim_first(snapshot, &first, &mut ranking, &mut notes)?;
         }
         Ok(Ranking { notes, ..ranking })
     }
@@ -103,11 +128,18 @@ impl Prepared {
             }
         };
         let more = words.len() >= limit || nearest.len() >= limit;
-        Ok(Ranking { ranked: self.merge(snapshot, &words, &nearest)?, notes: Vec::new(), more })
+        let ranking = self.merge(snapshot, &words, &nearest, None)?;
+        Ok(Ranking { more, ..ranking })
     }
 
-    /// Joins both lists and scores them as the mode says.
-    fn merge(&self, snapshot: &dyn Snapshot, words: &[Scored], nearest: &[Scored]) -> Result<Vec<Ranked>> {
+    /// Joins both lists and scores them as the mode says; cosines by `spread`, or else by their own.
+    fn merge(
+        &self,
+        snapshot: &dyn Snapshot,
+        words: &[Scored],
+        nearest: &[Scored],
+        spread: Option<Spread>,
+    ) -> Result<Ranking> {
         let mut candidates: Vec<Candidate> = Vec::with_capacity(words.len() + nearest.len());
         let mut place: HashMap<PassageId, usize> = HashMap::new();
         for scored in words {
@@ -139,14 +171,13 @@ impl Prepared {
                 }
             }
         }
-        let fused = (self.mode == Mode::Hybrid).then(|| {
-            let measured: Vec<f32> = if nearest.is_empty() {
-                candidates.iter().filter_map(|c| c.cosine).collect()
-            } else {
-                nearest.iter().map(|scored| scored.score).collect()
-            };
-            fuse(&candidates, Spread::of(&measured))
-        });
+        let measured: Vec<f32> = if nearest.is_empty() {
+            candidates.iter().filter_map(|c| c.cosine).collect()
+        } else {
+            nearest.iter().map(|scored| scored.score).collect()
+        };
+        let spread = spread.or_else(|| Spread::of(&measured));
+        let fused = (self.mode == Mode::Hybrid).then(|| fuse(&candidates, spread));
         let mut ranked: Vec<Ranked> = candidates
             .into_iter()
             .enumerate()
@@ -166,66 +197,84 @@ impl Prepared {
             })
             .collect();
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.doc.cmp(&b.doc)));
-        Ok(ranked)
+        Ok(Ranking { ranked, spread, ..Ranking::default() })
     }
 
-    /// Only the passages that hold every quoted phrase; `None` if there is no such passage.
+    /// Only the passages that hold every quoted phrase, or, where none holds them all, one of them; `None` if
+    /// there is no such passage.
     fn rank_phrases(&self, snapshot: &dyn Snapshot, notes: &mut Vec<String>) -> Result<Option<Ranking>> {
-        let words = snapshot.lexical(&self.query.text, &self.query.phrases, EXACT_LIMIT)?;
+        let phrases = &self.query.phrases;
+        let mut words = snapshot.lexical(&self.query.text, phrases, EXACT_LIMIT)?;
+        let all = !words.is_empty();
+        if !all && phrases.len() > 1 {
+            words = self.holding_any(snapshot, phrases)?;
+        }
         if words.is_empty() {
             notes.push(format!(
                 "no passage has {} word for word: showing what comes nearest",
-                listed(&self.query.phrases)
+                listed(phrases)
             ));
             return Ok(None);
         }
-        let verbatim = verbatim(snapshot, &words, &self.query.phrases, true)?;
+        if !all {
+            notes.push(format!("no passage has {} together: these have one of them", listed(phrases)));
+        }
+        let verbatim = verbatim(snapshot, &words, phrases, all)?;
         let kept: Vec<Scored> = if verbatim.is_empty() {
             notes.push(format!(
                 "no passage has {} letter for letter: these have the words in other forms",
-                listed(&self.query.phrases)
+                listed(phrases)
             ));
             words
         } else {
             words.into_iter().filter(|scored| verbatim.contains(&scored.id)).collect()
         };
-        Ok(Some(Ranking { ranked: self.merge(snapshot, &kept, &[])?, notes: Vec::new(), more: false }))
+        self.merge(snapshot, &kept, &[], None).map(Some)
     }
 
-    /// Moves the passages that hold an identifier of the query to the front.
+    /// The passages in which the words of one of `wanted` stand together, each once.
+    fn holding_any(&self, snapshot: &dyn Snapshot, wanted: &[String]) -> Result<Vec<Scored>> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for part in wanted {
+            let words = snapshot.lexical(&self.query.text, std::slice::from_ref(part), EXACT_LIMIT)?;
+            found.extend(words.into_iter().filter(|scored| seen.insert(scored.id)));
+        }
+        Ok(found)
+    }
+
+    /// Moves the passages that hold one of `wanted` to the front.
     fn put_verbatim_first(
         &self,
         snapshot: &dyn Snapshot,
+        wanted: &[String],
         ranking: &mut Ranking,
         notes: &mut Vec<String>,
     ) -> Result<()> {
-        let wanted = &self.query.identifiers;
-        let mut holding: HashSet<PassageId> = HashSet::new();
-        let mut proposed: Vec<Scored> = Vec::new();
-        for identifier in wanted {
-            let must = std::slice::from_ref(identifier);
-            let words = snapshot.lexical(&self.query.text, must, EXACT_LIMIT)?;
-            holding.extend(verbatim(snapshot, &words, must, false)?);
-            proposed.extend(words);
-        }
-        if holding.is_empty() {
+        let proposed = self.holding_any(snapshot, wanted)?;
+        if proposed.is_empty() {
             notes.push(format!(
                 "no passage contains {} as it stands: showing what comes nearest",
                 listed(wanted)
             ));
             return Ok(());
         }
+        let mut holding = verbatim(snapshot, &proposed, wanted, false)?;
+        if holding.is_empty() {
+            notes.push(format!(
+                "no passage contains {} letter for letter: first come those that have it in other forms",
+                listed(wanted)
+            ));
+            holding.extend(proposed.iter().map(|scored| scored.id));
+        }
         let known: HashSet<PassageId> = ranking.ranked.iter().map(|ranked| ranked.id).collect();
-        let mut seen = HashSet::new();
         let new: Vec<Scored> = proposed
             .into_iter()
-            .filter(|scored| {
-                holding.contains(&scored.id) && !known.contains(&scored.id) && seen.insert(scored.id)
-            })
+            .filter(|scored| holding.contains(&scored.id) && !known.contains(&scored.id))
             .collect();
         let (mut first, rest): (Vec<Ranked>, Vec<Ranked>) =
             std::mem::take(&mut ranking.ranked).into_iter().partition(|ranked| holding.contains(&ranked.id));
-        first.extend(self.merge(snapshot, &new, &[])?);
+        first.extend(self.merge(snapshot, &new, &[], ranking.spread)?.ranked);
         first.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.doc.cmp(&b.doc)));
         // Scores fall along the list: what holds the identifier is lifted above everything else.
         let top = rest.first().map_or(0.0, |ranked| ranked.score);
@@ -240,8 +289,8 @@ impl Prepared {
     }
 }
 
-/// Those of `words` whose text holds every one of `wanted` (or, unless `all`, one of them), compared without
-/// regard to case, width and white space.
+/// Those of `words` that hold every one of `wanted` (or, unless `all`, one of them) in their text, headings or
+/// title, compared as [`squash`] has it.
 fn verbatim(
     snapshot: &dyn Snapshot,
     words: &[Scored],
@@ -249,21 +298,27 @@ fn verbatim(
     all: bool,
 ) -> Result<HashSet<PassageId>> {
     let ids: Vec<PassageId> = words.iter().map(|scored| scored.id).collect();
-    let wanted: Vec<String> = wanted.iter().map(|part| squash(part)).collect();
-    let holds = |text: &str| {
-        let text = squash(text);
-        if all {
-            wanted.iter().all(|part| text.contains(part))
-        } else {
-            wanted.iter().any(|part| text.contains(part))
-        }
-    };
-    Ok(snapshot
-        .passages(&ids)?
+    let mut docs: Vec<DocId> = words.iter().map(|scored| scored.doc).collect();
+    docs.sort_unstable();
+    docs.dedup();
+    let titles: HashMap<DocId, String> = snapshot
+        .documents(&docs)?
         .into_iter()
-        .filter(|passage| holds(&passage.text))
-        .map(|passage| passage.id)
-        .collect())
+        .map(|document| (document.doc, squash(&document.title)))
+        .collect();
+    let wanted: Vec<String> = wanted.iter().map(|part| squash(part)).collect();
+    let holds = |passage: &StoredPassage| {
+        let title = titles.get(&passage.doc).map_or("", String::as_str);
+        let text = squash(&passage.text);
+        let headings: Vec<String> = passage.location.heading.iter().map(|heading| squash(heading)).collect();
+        let stands = |part: &String| {
+            text.contains(part)
+                || title.contains(part)
+                || headings.iter().any(|heading| heading.contains(part))
+        };
+        if all { wanted.iter().all(stands) } else { wanted.iter().any(stands) }
+    };
+    Ok(snapshot.passages(&ids)?.into_iter().filter(holds).map(|passage| passage.id).collect())
 }
 
 /// `"a"`, `"a" and "b"`.

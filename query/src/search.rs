@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     hits::{first_hits, unavailable_notes},
-    retrieve::Prepared,
+    retrieve::{Prepared, Quotes},
 };
 
 /// What to search for, and how.
@@ -42,9 +42,9 @@ impl SearchRequest {
 
 /// Searches one generation of `index`.
 ///
-/// Quoted parts of the query have to stand in a passage word for word; passages that contain an identifier of
-/// the query come first. Where no passage has them, the ordinary search answers, and a note says so. The hits'
-/// scores fall along the list, and are comparable within it only.
+/// Quoted parts of the query have to stand in a passage word for word (one of them, where no passage has all);
+/// passages that contain an identifier of the query come first. Where no passage has them, the ordinary search
+/// answers, and a note says so. The hits' scores fall along the list, and are comparable within it only.
 ///
 /// # Errors
 /// `Usage`: the query has no letter and no digit. `ModelMissing` and the embedder's other failures, in hybrid
@@ -55,7 +55,7 @@ pub fn search(
     request: &SearchRequest,
 ) -> Result<SearchReport> {
     let started = Instant::now();
-    let prepared = Prepared::new(&request.query, request.mode, embedder)?;
+    let prepared = Prepared::new(&request.query, request.mode, Quotes::Required, embedder)?;
     let snapshot = index.snapshot(&request.filter)?;
     let ranking = prepared.rank(snapshot.as_ref(), request.candidates.max(request.k).max(1))?;
     let hits = first_hits(snapshot.as_ref(), &ranking.ranked, request.k)?;

@@ -34,21 +34,29 @@ pub(crate) fn is_abbreviation(before: &str) -> bool {
 }
 
 /// The sentences of `text` as byte ranges, in order, without the white space around them. A blank line always
-/// ends one, the end of a line does unless the line looks wrapped.
+/// ends one, the end of a line does unless the line looks wrapped. A row of a table is one sentence.
 pub(crate) fn split(text: &str) -> Vec<Range<usize>> {
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let mut ranges = Vec::new();
     let mut start = 0;
+    let mut in_row = is_row(first_line(text));
     let mut at = 0;
     while at < chars.len() {
         let (offset, c) = chars[at];
         let next = chars.get(at + 1).map(|(_, c)| *c);
-        let stops = is_full_stop(c)
-            || (c == '.'
-                && next.is_none_or(|next| next.is_whitespace() || is_closing(next))
-                && !is_abbreviation(&text[start..offset]))
-            || (c == '\n' && !is_wrapped(text, offset));
+        let stops = if c == '\n' {
+            !is_wrapped(text, offset)
+        } else {
+            !in_row
+                && (is_full_stop(c)
+                    || (c == '.'
+                        && next.is_none_or(|next| next.is_whitespace() || is_closing(next))
+                        && !is_abbreviation(&text[start..offset])))
+        };
         at += 1;
+        if c == '\n' {
+            in_row = is_row(first_line(&text[offset + 1..]));
+        }
         if stops {
             while let Some((_, c)) = chars.get(at)
                 && (is_full_stop(*c) || is_closing(*c) || *c == '.')
@@ -64,10 +72,31 @@ pub(crate) fn split(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
+fn first_line(text: &str) -> &str {
+    text.split('\n').next().unwrap_or_default()
+}
+
+/// Whether `line` looks like a row of a table: cells parted by tabs or bars.
+fn is_row(line: &str) -> bool {
+    let line = line.trim();
+    line.contains('\t') || line.starts_with('|') || line.contains(" | ")
+}
+
+/// Whether two lines have the same number of commas or semicolons, and several: rows of a file of values.
+fn are_records(line: &str, next: &str) -> bool {
+    [',', ';'].into_iter().any(|mark| {
+        let marks = line.matches(mark).count();
+        marks >= 2 && marks == next.matches(mark).count()
+    })
+}
+
 /// Whether the line that ends at `newline` goes on in the next one.
 fn is_wrapped(text: &str, newline: usize) -> bool {
     let line = text[..newline].rsplit('\n').next().unwrap_or_default().trim_end();
     let after = &text[newline + 1..];
+    if is_row(line) || is_row(first_line(after)) || are_records(line, first_line(after)) {
+        return false;
+    }
     let next = after.trim_start_matches([' ', '\t']).chars().next();
     match next {
         Some(c) if c.is_lowercase() => true,
@@ -98,7 +127,7 @@ mod tests {
 
     #[test]
     fn sentences_end_where_readers_end_them() {
-        let cases: [(&str, &[&str]); 9] = [
+        let cases: [(&str, &[&str]); 12] = [
             ("One. Two! Three?", &["One.", "Two!", "Three?"]),
             ("员工有年假。请提前申请！好吗？", &["员工有年假。", "请提前申请！", "好吗？"]),
             ("It costs 3.50 euros. Fine.", &["It costs 3.50 euros.", "Fine."]),
@@ -108,6 +137,12 @@ mod tests {
             ("Title\n\nFirst line\nof text.", &["Title", "First line\nof text."]),
             ("- one\n- two\n", &["- one", "- two"]),
             ("see v1.2.3 and file.txt now", &["see v1.2.3 and file.txt now"]),
+            (
+                "name\tdue\npump no. 7. new\tmay\nvalve\tjune",
+                &["name\tdue", "pump no. 7. new\tmay", "valve\tjune"],
+            ),
+            ("| a | b |\n|---|---|\n| x. y | z |", &["| a | b |", "|---|---|", "| x. y | z |"]),
+            ("id,name,due\n1,pump,may\n2,valve,june", &["id,name,due", "1,pump,may", "2,valve,june"]),
         ];
         for (text, expected) in cases {
             assert_eq!(sentences(text), expected, "{text}");

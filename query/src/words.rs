@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 
+use docent_core::{fold, fold_text, is_han};
+
 /// Words of English that say nothing about a text's subject.
 const STOP_WORDS: &[&str] = &[
     "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "before",
@@ -89,11 +91,22 @@ pub(crate) fn fold_width(c: char) -> char {
     }
 }
 
-/// `text` in lower case and half width, each run of white space as one space, nothing at the ends: the form in
-/// which quoted phrases and identifiers are compared.
+/// `text` folded as the index folds it, with one kind of hyphen, each run of white space as one space, none at the
+/// ends and none beside Chinese: the form in which quoted phrases and identifiers are compared.
 pub(crate) fn squash(text: &str) -> String {
-    let folded: String = text.chars().map(fold_width).flat_map(char::to_lowercase).collect();
-    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut squashed = String::new();
+    for word in fold_text(text).replace(is_hyphen, "-").split_whitespace() {
+        if squashed.ends_with(|last| !is_cjk(last)) && !word.starts_with(is_cjk) {
+            squashed.push(' ');
+        }
+        squashed.push_str(word);
+    }
+    squashed
+}
+
+/// Whether `c` is one of the hyphens and dashes that stand where people type `-`.
+fn is_hyphen(c: char) -> bool {
+    matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe63}')
 }
 
 /// The content words of `text`, in order, repeats kept.
@@ -106,7 +119,8 @@ pub(crate) fn content_words(text: &str) -> Vec<Word> {
         let c = chars[at];
         if is_cjk(c) {
             let end = run_end(&chars, at, is_cjk);
-            push_pairs(&chars[at..end].iter().collect::<String>(), &mut words);
+            // Traditional and simplified characters are the same words.
+            push_pairs(&chars[at..end].iter().copied().map(fold).collect::<String>(), &mut words);
             at = end;
             sentence_start = false;
         } else if c.is_alphanumeric() {
@@ -124,7 +138,7 @@ pub(crate) fn content_words(text: &str) -> Vec<Word> {
 
 /// `text` without the words that every text has, for the full-text store to look at.
 pub(crate) fn without_stop_words(text: &str) -> String {
-    let mut cleaned = text.to_owned();
+    let mut cleaned: String = text.chars().map(|c| if is_han(c) { fold(c) } else { c }).collect();
     for stop in HAN_STOP_WORDS {
         cleaned = cleaned.replace(stop, " ");
     }
@@ -274,12 +288,22 @@ mod tests {
     fn stop_words_are_left_out_of_both_languages() {
         assert_eq!(without_stop_words("What is the leave rule?"), "leave rule?");
         assert_eq!(without_stop_words("请问年假有多少天？"), "年假有 天？");
+        assert_eq!(without_stop_words("請問年假有多少天？"), "年假有 天？");
         assert_eq!(without_stop_words("What is it?"), "");
     }
 
     #[test]
     fn squash_folds_width_case_and_space() {
         assert_eq!(squash(" Ｅ＿4021\n\tＦｏｏ "), "e_4021 foo");
+        assert_eq!(squash("HT\u{2011}2024\u{2013}001"), "ht-2024-001");
+        assert_eq!(squash("年假\n天數 為 30"), "年假天数为30");
+        assert_eq!(squash("cafe\u{301}"), squash("café"));
+    }
+
+    #[test]
+    fn both_forms_of_chinese_are_the_same_words() {
+        assert_eq!(texts("員工年假"), texts("员工年假"));
+        assert_eq!(texts("請問為什麼"), texts("请问为什么"));
     }
 
     #[test]

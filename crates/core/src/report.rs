@@ -278,7 +278,8 @@ pub struct Citation {
     pub hit: Hit,
     /// Original text that bears on the sentence, found in the document.
     pub quote: String,
-    /// Hash of the document's bytes when it was indexed.
+    /// Hash of the document's bytes when it was indexed; empty, and absent, where it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content_hash: String,
     /// Whether the file has changed since.
     pub stale: bool,

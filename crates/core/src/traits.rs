@@ -174,7 +174,8 @@ pub trait Generator: Send + Sync {
     fn count_tokens(&self, text: &str) -> Result<usize>;
 
     /// Answers `request`, giving each piece of text to `on_text` as it comes. Pieces end on character
-    /// boundaries. `on_text` may stop it.
+    /// boundaries; an empty one says only that it is still at work, reading the prompt say. `on_text` may stop
+    /// it.
     ///
     /// # Errors
     /// The model is not installed, cannot be loaded, or failed; the prompt does not fit the context.

@@ -7,11 +7,11 @@ use std::{
 
 use docent_core::{
     ContentHash, DocId, DocumentInfo, EmbedKey, Embedder, Filter, Generation, Location, PassageId, Result,
-    Scored, SearchIndex, Snapshot, StoredPassage,
+    Scored, SearchIndex, Snapshot, StoredPassage, fold_text,
 };
 
-/// A [`SearchIndex`] over passages given by hand. Words are runs of letters and digits in lower case, and single
-/// Chinese characters; nothing is stemmed. Of a filter, collections and file name extensions are honoured.
+/// A [`SearchIndex`] over passages given by hand. Words are runs of letters and digits, folded, and single
+/// Chinese characters; nothing is stemmed. Phrases are looked for in titles and headings too. Of a filter, collections and file name extensions are honoured.
 #[derive(Clone, Debug, Default)]
 pub struct FakeIndex {
     root: PathBuf,
@@ -59,6 +59,24 @@ impl FakeIndex {
             hash,
             unavailable: None,
         });
+        self
+    }
+
+    /// Puts the last passage of the document added last at `location`.
+    #[must_use]
+    pub fn at(mut self, location: Location) -> Self {
+        if let Some(passage) = self.passages.last_mut() {
+            passage.location = location;
+        }
+        self
+    }
+
+    /// Gives the document added last another title.
+    #[must_use]
+    pub fn titled(mut self, title: &str) -> Self {
+        if let Some(document) = self.documents.last_mut() {
+            title.clone_into(&mut document.title);
+        }
         self
     }
 
@@ -111,17 +129,10 @@ fn on_disk(path: &Path) -> Option<(u64, i64, Option<ContentHash>)> {
     Some((metadata.len(), modified.as_nanos() as i64, Some(ContentHash::of(&bytes))))
 }
 
-fn half_width(c: char) -> char {
-    match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
-        _ => c,
-    }
-}
-
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
-    for c in text.chars().map(half_width).flat_map(char::to_lowercase) {
+    for c in fold_text(text).chars() {
         let single = ('\u{3400}'..='\u{9fff}').contains(&c);
         if c.is_alphanumeric() && !single {
             word.push(c);
@@ -202,10 +213,22 @@ impl Snapshot for FakeSnapshot {
         let holds = |words: &[String], phrase: &[String]| {
             phrase.is_empty() || words.windows(phrase.len()).any(|window| window == phrase)
         };
+        let title = |passage: &StoredPassage| {
+            self.index.documents.iter().find(|document| document.doc == passage.doc).map(|d| d.title.as_str())
+        };
         let scored = self.index.passages.iter().enumerate().filter_map(|(at, passage)| {
             let score = self.bm25(&query, at);
-            let fits = phrases.iter().all(|phrase| holds(&self.words[at], phrase));
-            (fits && score > 0.0).then_some(Scored { id: passage.id, doc: passage.doc, score })
+            let above = words(&format!(
+                "{} {}",
+                title(passage).unwrap_or_default(),
+                passage.location.heading.join(" ")
+            ));
+            let fits = phrases.iter().all(|phrase| holds(&self.words[at], phrase) || holds(&above, phrase));
+            (fits && (score > 0.0 || !phrases.is_empty())).then_some(Scored {
+                id: passage.id,
+                doc: passage.doc,
+                score,
+            })
         });
         Ok(best(scored.collect(), limit))
     }

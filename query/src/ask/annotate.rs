@@ -13,6 +13,9 @@ use crate::{
 /// The longest mark, in characters: `[passages 1, 2, 3]` and the like.
 const LONGEST_MARK: usize = 32;
 
+/// A prompt never has more passages: a higher number in brackets is no citation.
+const MOST_PASSAGES: usize = 99;
+
 /// A sentence of the answer with what is cited for it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Checked {
@@ -37,6 +40,10 @@ pub(crate) struct Annotator<'a> {
     sentence: String,
     /// What the model cites for it, from 0.
     marks: Vec<usize>,
+    /// Marks at the beginning of a line: of this sentence if nothing follows them there, else of the next one.
+    line_marks: Vec<usize>,
+    /// How much of `space` stood before them.
+    line_marks_at: usize,
     /// The answer so far.
     out: String,
     /// The passages cited so far, in order of first appearance.
@@ -55,6 +62,8 @@ impl<'a> Annotator<'a> {
             stop: String::new(),
             sentence: String::new(),
             marks: Vec::new(),
+            line_marks: Vec::new(),
+            line_marks_at: 0,
             out: String::new(),
             numbered: Vec::new(),
             checked: Vec::new(),
@@ -73,6 +82,7 @@ impl<'a> Annotator<'a> {
         let shown = self.advance(true);
         let from = self.out.len();
         self.space.clear();
+        self.marks.append(&mut self.line_marks);
         self.close(true);
         shown + &self.out[from..]
     }
@@ -98,12 +108,12 @@ impl<'a> Annotator<'a> {
             if matches!(fold_width(c), '[') || c == '【' {
                 match mark(&self.raw, last) {
                     Mark::Unfinished => break,
-                    Mark::Numbers { length, numbers } => {
+                    Mark::Numbers { length, numbers } if !self.is_text(&numbers) => {
                         self.take_marks(&numbers);
                         self.raw.drain(..length);
                         continue;
                     }
-                    Mark::Text => {}
+                    Mark::Numbers { .. } | Mark::Text => {}
                 }
             }
             if c == '.' && self.stop.is_empty() && self.raw.len() == 1 && !last {
@@ -115,15 +125,36 @@ impl<'a> Annotator<'a> {
         self.out[from..].to_owned()
     }
 
+    /// Whether `numbers` in brackets are words of the sentence: `arr[0]`, `status [404]`.
+    fn is_text(&self, numbers: &[usize]) -> bool {
+        let exists = |number: &usize| (1..=self.sources.len()).contains(number);
+        let glued = self.space.is_empty()
+            && self.stop.is_empty()
+            && self.sentence.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        !numbers.is_empty()
+            && !numbers.iter().any(exists)
+            && (glued || numbers.iter().all(|number| *number > MOST_PASSAGES))
+    }
+
     fn take_marks(&mut self, numbers: &[usize]) {
-        if self.space.contains('\n') {
-            self.close(false);
+        // Numbers from 1, as the prompt has them. Those of passages that do not exist are dropped.
+        let sources = numbers.iter().filter_map(|number| number.checked_sub(1));
+        let sources = sources.filter(|source| *source < self.sources.len());
+        if self.space.contains('\n') && !self.sentence.is_empty() {
+            self.line_marks.extend(sources);
+            self.line_marks_at = self.space.len();
+        } else {
+            self.marks.extend(sources);
         }
-        for number in numbers {
-            // Numbers from 1, as the prompt has them. Those of passages that do not exist are dropped.
-            if let Some(source) = number.checked_sub(1).filter(|source| *source < self.sources.len()) {
-                self.marks.push(source);
-            }
+    }
+
+    /// Gives the marks at the beginning of a line to the sentence before, if the line ends with them.
+    fn settle_line_marks(&mut self) {
+        let ends_line = || self.space.get(self.line_marks_at..).is_some_and(|space| space.contains('\n'));
+        if !self.line_marks.is_empty() && ends_line() {
+            self.marks.append(&mut self.line_marks);
+            // Of the line that they had to themselves nothing is left.
+            self.space.drain(..self.line_marks_at);
         }
     }
 
@@ -140,7 +171,9 @@ impl<'a> Annotator<'a> {
             return;
         }
         if stopped || self.space.contains('\n') {
+            self.settle_line_marks();
             self.close(false);
+            self.marks.append(&mut self.line_marks);
         }
         if self.ends_sentence(c) {
             // A stop after a dropped mark follows its word directly.
@@ -338,6 +371,20 @@ mod tests {
                 "- 30 days of annual leave [1]\n- garage closes 22:00 [2]",
                 "- 30 days of annual leave [1]\n- garage closes 22:00 [2]",
             ),
+            // On a line of their own: of the sentence before.
+            ("Staff have 30 days of leave.\n[1]", "Staff have 30 days of leave [1]."),
+            ("Blue whales sing\n\n[2]\n", "Blue whales sing [1]"),
+            (
+                "Blue whales sing.\n[2]\nStaff have 30 days of leave.",
+                "Blue whales sing [1].\nStaff have 30 days of leave [2].",
+            ),
+            (
+                "Blue whales sing.\n[2] The garage closes at 22:00.",
+                "Blue whales sing.\nThe garage closes at 22:00 [1].",
+            ),
+            // Brackets with numbers that are no citations.
+            ("The first is arr[0] of leave days [1].", "The first is arr[0] of leave days [1]."),
+            ("It fails with status [404].", "It fails with status [404] [1]."),
             ("", ""),
             ("  \n", ""),
         ];

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use docent_core::Location;
+
 use crate::{
     language::Language,
     sentences,
@@ -106,6 +108,14 @@ pub(crate) fn nearest(text: &str, question: &str, sources: &[Evidence]) -> Optio
     sources.get(source).map(|evidence| Cited { source, supported: bears_out(&words, evidence) })
 }
 
+/// Whether every word of `text`, but for those of the question, stands in one of `sources`. A single one is no
+/// evidence: it may be there for any reason.
+pub(crate) fn all_stands(text: &str, question: &str, sources: &[Evidence]) -> bool {
+    let asked = word_set(question);
+    let new: Vec<Word> = content_words(text).into_iter().filter(|word| !asked.contains(&word.text)).collect();
+    new.len() >= 2 && sources.iter().any(|source| new.iter().all(|word| source.words.contains(&word.text)))
+}
+
 /// The first of the best.
 fn best_of(fits: &[Option<f32>]) -> Option<(usize, f32)> {
     let known = fits.iter().enumerate().filter_map(|(at, fit)| fit.map(|fit| (at, fit)));
@@ -120,6 +130,16 @@ fn bears_out(words: &[Word], evidence: &Evidence) -> bool {
     !words.is_empty()
         && must_stand.into_iter().all(|word| evidence.words.contains(&word.text))
         && share(words, &evidence.words) >= SUPPORT_BAR
+}
+
+/// The part of a passage that stands in its document as it is: a later part of a table has the table's header put
+/// in front of it, and its characters are those of the rest.
+pub(crate) fn contiguous<'a>(text: &'a str, location: &Location) -> &'a str {
+    let Some([from, to]) = location.chars else { return text };
+    let own = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+    let Some(put_in_front) = text.chars().count().checked_sub(own) else { return text };
+    let start = text.char_indices().nth(put_in_front).map_or(text.len(), |(at, _)| at);
+    if own == 0 { text } else { &text[start..] }
 }
 
 /// The sentence of `text` that has most of `claim`, as an exact slice; its first where none has anything.
@@ -235,6 +255,30 @@ mod tests {
         let long = "word ".repeat(200);
         let quoted = quote("word", "", &long);
         assert!(quoted.chars().count() <= LONGEST_QUOTE && quoted.ends_with("word") && long.contains(quoted));
+    }
+
+    #[test]
+    fn a_quote_leaves_out_the_header_that_was_put_in_front() {
+        let rows = "valve\tnine days\tmay\npump\tten days\tjune";
+        let text = format!("item\tdelivery\tdue\n{rows}");
+        let location =
+            Location { chars: Some([100, 100 + rows.chars().count() as u64]), ..Location::default() };
+        assert_eq!(contiguous(&text, &location), rows);
+        assert_eq!(
+            quote("The delivery of the pump takes ten days", "", contiguous(&text, &location)),
+            "pump\tten days\tjune"
+        );
+        for location in [Location::default(), Location { chars: Some([0, 400]), ..Location::default() }] {
+            assert_eq!(contiguous(&text, &location), text);
+        }
+        let table = "物品\t期限\n阀门\t九天\n水泵\t十天";
+        assert_eq!(quote("水泵的期限是十天", "", table), "水泵\t十天");
+    }
+
+    #[test]
+    fn words_in_traditional_characters_bear_out_simplified_ones() {
+        let sources = [Evidence::new("", "員工每年有十五天年假。")];
+        assert_eq!(settle("员工每年有十五天年假", &[], "", &sources), [Cited { source: 0, supported: true }]);
     }
 
     #[test]

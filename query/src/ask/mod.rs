@@ -5,6 +5,7 @@ mod cite;
 mod evidence;
 mod prompt;
 mod stale;
+mod unknown;
 
 use std::{ops::ControlFlow, time::Instant};
 
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     hits::{FullHit, first_hits, unavailable_notes},
     language::Language,
-    retrieve::Prepared,
+    retrieve::{Prepared, Quotes},
 };
 use annotate::{Annotator, Checked};
 use cite::Evidence;
@@ -67,16 +68,10 @@ pub enum AskEvent {
     Citation(Box<Citation>),
 }
 
-/// Answers a question from the documents of `index`.
-///
-/// An answer is refused (`answered` is false, `reason` says why, `hits` are the nearest passages) when nothing is
-/// found, when nothing that is found has to do with the question, or when the model says that it does not know.
-/// Every sentence of an answer cites passages that exist; a citation is `supported` if the numbers, the names
-/// and half of the content words of each sentence that cites it stand in the passage.
+/// Answers a question as [`ask_until`] does, stopped by `on_event` alone.
 ///
 /// # Errors
-/// `Usage`: the question has no words. `Interrupted`: `on_event` said stop. Whatever the embedder, the generator
-/// and the stores report.
+/// As [`ask_until`].
 pub fn ask(
     index: &dyn SearchIndex,
     embedder: Option<&dyn Embedder>,
@@ -84,9 +79,32 @@ pub fn ask(
     request: &AskRequest,
     on_event: &mut dyn FnMut(AskEvent) -> ControlFlow<()>,
 ) -> Result<AskReport> {
+    ask_until(index, embedder, generator, request, &|| false, on_event)
+}
+
+/// Answers a question from the documents of `index`.
+///
+/// An answer is refused (`answered` is false, `reason` says why, `hits` are the nearest passages) when nothing is
+/// found, when nothing that is found has to do with the question, or when the model says that it does not know.
+/// Quoted parts of the question say what comes first, not what is left out.
+/// Every sentence of an answer cites passages that exist; a citation is `supported` if the numbers, the names
+/// and half of the content words of each sentence that cites it stand in the passage.
+///
+/// # Errors
+/// `Usage`: the question has no words. `Interrupted`: `on_event` said stop, or `stopped` did, which is asked all
+/// the time while the model works, also before it has anything to say. Whatever the embedder, the generator
+/// and the stores report.
+pub fn ask_until(
+    index: &dyn SearchIndex,
+    embedder: Option<&dyn Embedder>,
+    generator: &dyn Generator,
+    request: &AskRequest,
+    stopped: &dyn Fn() -> bool,
+    on_event: &mut dyn FnMut(AskEvent) -> ControlFlow<()>,
+) -> Result<AskReport> {
     let started = Instant::now();
     let question = request.question.as_str();
-    let prepared = Prepared::new(question, request.mode, embedder)?;
+    let prepared = Prepared::new(question, request.mode, Quotes::Preferred, embedder)?;
     let snapshot = index.snapshot(&request.filter)?;
     let wanted = request.config.passages.max(1);
     let ranking = prepared.rank(snapshot.as_ref(), request.candidates.max(wanted))?;
@@ -113,41 +131,48 @@ pub fn ask(
         } else {
             "nothing that was found has to do with the question"
         };
-        return refuse(report, &hits, reason, started, true, on_event);
+        return refuse(report, &hits, reason, started, on_event);
     }
 
     let (prompt, used) = prompt::build(generator, question, &hits, &request.config)?;
     let sources: Vec<Evidence> = hits[..used].iter().map(evidence_of).collect();
     let mut annotator = Annotator::new(question, &sources);
+    let mut said = String::new();
     let mut held = String::new();
     let mut anything_shown = false;
-    let mut stopped = false;
+    let mut enough = false;
     let generate_ms = milliseconds(started);
     let generated = generator.generate(&prompt, &mut |piece| {
+        said.push_str(piece);
         held.push_str(&annotator.push(piece));
-        if held.is_empty() || (!anything_shown && prompt::may_become_unknown(&held)) {
-            return ControlFlow::Continue(());
+        enough |= stopped();
+        // What may turn out to be no answer waits: a refusal never follows words that were shown.
+        let shows = !held.is_empty() && (anything_shown || !unknown::may_become_unknown(&said));
+        if shows && !enough {
+            anything_shown = true;
+            enough = on_event(AskEvent::Text(std::mem::take(&mut held))).is_break();
         }
-        anything_shown = true;
-        let told = on_event(AskEvent::Text(std::mem::take(&mut held)));
-        stopped |= told.is_break();
-        told
+        if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    if stopped {
+    if enough {
         return Err(interrupted());
     }
     report.timings = timings(&generated, report.timings.retrieve_ms, generate_ms);
-    let reason = if generated.text.trim().is_empty() {
-        Some("the model gave no answer")
-    } else if prompt::says_unknown(&generated.text) {
-        Some("the model found no answer in the passages")
-    } else {
-        None
-    };
-    if let Some(reason) = reason {
-        return refuse(report, &hits, reason, started, !anything_shown, on_event);
-    }
     held.push_str(&annotator.finish());
+    let says_unknown =
+        || unknown::not_known(&said).is_some_and(|what| !cite::all_stands(&what, question, &sources));
+    if annotator.text().trim().is_empty() {
+        return refuse(report, &hits, "the model gave no answer", started, on_event);
+    }
+    if !anything_shown && says_unknown() {
+        return refuse(report, &hits, "the model found no answer in the passages", started, on_event);
+    }
+    if generated.cut_short {
+        report.notes.push(format!(
+            "the answer was cut short after {} tokens; `ask.answer_tokens` in the configuration allows more",
+            generated.generated_tokens
+        ));
+    }
     if !held.is_empty() {
         tell(on_event, AskEvent::Text(held))?;
     }
@@ -161,13 +186,12 @@ pub fn ask(
     Ok(report)
 }
 
-/// Turns `report` into a refusal in the question's language, and shows it unless something else was shown.
+/// Turns `report` into a refusal in the question's language, and shows it.
 fn refuse(
     mut report: AskReport,
     hits: &[FullHit],
     reason: &str,
     started: Instant,
-    show: bool,
     on_event: &mut dyn FnMut(AskEvent) -> ControlFlow<()>,
 ) -> Result<AskReport> {
     report.answered = false;
@@ -176,9 +200,7 @@ fn refuse(
     let mut nearest: Vec<Hit> = hits.iter().map(|full| full.hit.clone()).collect();
     nearest.sort_by_key(|hit| hit.rank);
     report.hits = nearest;
-    if show {
-        tell(on_event, AskEvent::Text(report.answer.clone()))?;
-    }
+    tell(on_event, AskEvent::Text(report.answer.clone()))?;
     report.timings.total_ms = milliseconds(started);
     Ok(report)
 }
@@ -204,7 +226,8 @@ fn citations(annotator: &Annotator<'_>, question: &str, hits: &[FullHit]) -> Vec
         citations.push(Citation {
             n: at as u32 + 1,
             hit: full.hit.clone(),
-            quote: cite::quote(claim, question, &full.hit.text).to_owned(),
+            quote: cite::quote(claim, question, cite::contiguous(&full.hit.text, &full.hit.location))
+                .to_owned(),
             content_hash: full.document.hash.map(|hash| hash.0.to_string()).unwrap_or_default(),
             stale: stale::is_stale(&full.document),
             supported: !citing.is_empty() && citing.iter().all(|(_, supported)| *supported),

@@ -17,7 +17,6 @@ struct Template {
     passages: &'static str,
     question: &'static str,
     refusal: &'static str,
-    unknown: &'static str,
 }
 
 const ENGLISH: Template = Template {
@@ -32,7 +31,6 @@ const ENGLISH: Template = Template {
     passages: "Passages:",
     question: "Question: ",
     refusal: "The documents do not answer this question.",
-    unknown: "I don't know.",
 };
 
 const CHINESE: Template = Template {
@@ -46,7 +44,6 @@ const CHINESE: Template = Template {
     passages: "段落：",
     question: "问题：",
     refusal: "现有文档没有回答这个问题。",
-    unknown: "我不知道。",
 };
 
 impl Language {
@@ -60,11 +57,6 @@ impl Language {
     /// What a question is refused with.
     pub fn refusal(self) -> &'static str {
         self.template().refusal
-    }
-
-    /// What the model is told to say when it does not know.
-    pub(crate) fn unknown(self) -> &'static str {
-        self.template().unknown
     }
 }
 
@@ -170,63 +162,6 @@ fn longest(generator: &dyn Generator, text: &str, ends: &[usize], room: usize) -
     Ok(low.checked_sub(1).map(|at| ends[at]))
 }
 
-/// Beginnings of sentences by which models say that they have no answer, in lower case.
-const NO_ANSWER: &[&str] = &[
-    "i don't know",
-    "i do not know",
-    "i'm not sure",
-    "i am not sure",
-    "i cannot answer",
-    "i can't answer",
-    "there is no information",
-    "no information",
-    "the passages do not",
-    "the passages don't",
-    "the passage does not",
-    "the passage doesn't",
-    "the documents do not",
-    "the document does not",
-    "the provided passages do not",
-    "the information is not",
-    "not mentioned",
-    "it is not mentioned",
-    "the answer is not",
-    "none of the passages",
-    "unknown",
-    "我不知道",
-    "不知道",
-    "无法回答",
-    "我无法",
-    "段落没有",
-    "段落中没有",
-    "文档没有",
-    "文档中没有",
-    "没有提到",
-    "没有提及",
-    "未提及",
-    "没有相关",
-    "没有足够",
-    "根据段落，没有",
-    "提供的段落",
-    "现有文档没有",
-];
-
-/// Whether `answer` says that there is none. Only short answers are looked at: a longer one says something.
-pub(crate) fn says_unknown(answer: &str) -> bool {
-    let plain = answer.trim().replace('’', "'").to_lowercase();
-    let begins = NO_ANSWER.iter().any(|beginning| plain.starts_with(beginning));
-    begins && sentences::split(&plain).len() <= 2 && plain.chars().count() <= 200
-}
-
-/// Whether `shown` may yet become the words for not knowing: it is then held back.
-pub(crate) fn may_become_unknown(shown: &str) -> bool {
-    let plain = shown.trim_start().replace('’', "'").to_lowercase();
-    [Language::English, Language::Chinese].into_iter().any(|language| {
-        let unknown = language.unknown().to_lowercase();
-        unknown.starts_with(&plain) || plain == unknown.trim_end_matches(['.', '。'])
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,25 +177,5 @@ mod tests {
         assert_eq!(label("Leave  policy", &location), "Leave policy, A, B, page 3");
         assert_eq!(label("A", &location), "A, B, page 3");
         assert_eq!(label("", &Location::default()), "");
-    }
-
-    #[test]
-    fn not_knowing_is_noticed_and_knowing_is_not() {
-        for answer in [
-            "I don't know.",
-            " I don’t know",
-            "我不知道。",
-            "The passages do not mention the price [1].",
-            "段落中没有提到价格。",
-        ] {
-            assert!(says_unknown(answer), "{answer}");
-        }
-        for answer in ["Staff have 30 days [1].", "价格是30元[1]。", "I know it: 30.", ""] {
-            assert!(!says_unknown(answer), "{answer}");
-        }
-        assert!(
-            may_become_unknown("I do") && may_become_unknown("I don't know") && may_become_unknown("我不")
-        );
-        assert!(!may_become_unknown("I do it") && !may_become_unknown("30"));
     }
 }

@@ -1,5 +1,6 @@
 use std::fs;
 
+use docent_core::Location;
 use docent_testkit::{FakeGenerator, FakeIndex};
 
 use super::*;
@@ -105,6 +106,89 @@ fn a_model_that_does_not_know_is_a_refusal_and_its_words_are_not_shown() {
     );
     assert!(report.answered);
     assert_eq!(shown(&events), "I do it: 30 days of annual leave [1].");
+}
+
+#[test]
+fn what_begins_like_a_refusal_and_is_none_is_an_answer() {
+    let index = index()
+        .document("terms.txt", &["There is no information about visitors in the guest book of Ulm."])
+        .embedded_by(&WordEmbedder)
+        .unwrap();
+    for (question, said) in [
+        ("How many days of annual leave?", "Based on the passages, staff have 30 days of annual leave [1]."),
+        ("员工每年有多少天年假？", "提供的段落指出，员工每年有十五天年假[1]。"),
+        // What it says is not there, and it says so.
+        (
+            "What does the guest book hold?",
+            "There is no information about visitors in the guest book of Ulm.",
+        ),
+    ] {
+        let letters: Vec<String> = said.chars().map(String::from).collect();
+        let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
+        let (report, events) = asked(&index, &FakeGenerator::new(&letters), question);
+        assert!(report.answered, "{said}");
+        assert_eq!(shown(&events), report.answer, "{said}");
+        assert!(!report.citations.is_empty(), "{said}");
+    }
+    for said in ["Sorry, I don't know", "Based on the passages, there is no information about that.", "[1]"] {
+        let pieces: Vec<&str> = said.split_inclusive(' ').collect();
+        let (report, events) = asked(&index, &FakeGenerator::new(&pieces), "How many days of annual leave?");
+        assert!(!report.answered, "{said}");
+        assert_eq!(shown(&events), report.answer, "{said}");
+    }
+}
+
+#[test]
+fn a_quote_is_one_row_of_the_table_as_the_file_has_it() {
+    let rows = "valve\tnine days\npump\tten days";
+    let index = FakeIndex::new()
+        .document("delivery.txt", &[&format!("item\tdelivery time\n{rows}")])
+        .at(Location { chars: Some([50, 50 + rows.chars().count() as u64]), ..Location::default() })
+        .embedded_by(&WordEmbedder)
+        .unwrap();
+    let generator = FakeGenerator::new(&["The delivery time of the pump is ten days [1]."]);
+    let (report, _) = asked(&index, &generator, "What is the delivery time of the pump?");
+    assert_eq!(report.citations[0].quote, "pump\tten days");
+}
+
+#[test]
+fn an_answer_that_was_cut_short_says_so() {
+    let long: Vec<&str> = std::iter::repeat_n("leave ", 2000).collect();
+    let (report, _) = asked(&index(), &FakeGenerator::new(&long), "How many days of annual leave?");
+    assert!(report.answered && report.notes[0].contains("cut short"), "{:?}", report.notes);
+    let (report, _) = asked(&index(), &FakeGenerator::new(&["30 days."]), "How many days of annual leave?");
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+}
+
+#[test]
+fn quoted_words_come_first_and_leave_nothing_out() {
+    let generator = FakeGenerator::new(&["30 days."]);
+    asked(&index(), &generator, "Is \"parental leave\" as long as annual leave of staff?");
+    let user = &generator.prompts()[0].user;
+    assert!(
+        user.contains("Parental leave is 14 weeks.") && user.contains("30 days of annual leave"),
+        "{user}"
+    );
+}
+
+#[test]
+fn a_question_is_stopped_while_the_model_reads_or_its_words_are_held_back() {
+    let events = std::cell::Cell::new(0);
+    // The first pieces are empty: the prompt is being read. Then words come that may become a refusal.
+    for pieces in [&["", "", "30 days."][..], &["I do", "n't", " know", " it"]] {
+        events.set(0);
+        let generator = FakeGenerator::new(pieces);
+        let request = AskRequest::new("How many days of annual leave?");
+        let index = index();
+        let stopped = || events.get() > 0;
+        let error = ask_until(&index, Some(&WordEmbedder), &generator, &request, &stopped, &mut |event| {
+            assert!(!matches!(event, AskEvent::Text(_)), "{event:?}");
+            events.set(events.get() + 1);
+            ControlFlow::Continue(())
+        })
+        .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+    }
 }
 
 #[test]

@@ -87,14 +87,16 @@ fn wrong(file: &Path, line: usize, what: &str) -> Error {
 }
 
 /// Writes the ranking of one query as lines of a TREC run: `id Q0 document rank score tag`. White space in a
-/// document's path becomes `%20`. Scores are made to fall strictly, as trec_eval sorts by them.
+/// document's path becomes `%20`. Scores are made to fall strictly, as trec_eval sorts by them, by steps that a
+/// 32-bit number, which it reads them into, can tell apart.
 ///
 /// # Errors
 /// `out` cannot be written.
 pub fn write_run(out: &mut dyn Write, id: &str, ranking: &[(String, f32)], tag: &str) -> io::Result<()> {
     let mut previous = f64::INFINITY;
     for (at, (doc, score)) in ranking.iter().enumerate() {
-        let score = f64::from(*score).min(previous - 1e-6);
+        let step = if previous.is_finite() { (previous.abs() * 5e-7).max(1e-6) } else { 0.0 };
+        let score = f64::from(*score).min(previous - step);
         previous = score;
         let doc = doc.replace(char::is_whitespace, "%20");
         writeln!(out, "{id} Q0 {doc} {} {score:.6} {tag}", at + 1)?;
@@ -160,5 +162,19 @@ mod tests {
             text,
             "q1 Q0 a%20b.txt 1 2.000000 docent\nq1 Q0 c.txt 2 1.999999 docent\nq1 Q0 d.txt 3 -1.500000 docent\n"
         );
+    }
+    #[test]
+    fn equal_scores_fall_for_a_reader_of_32_bits_too() {
+        for score in [0.0f32, 1e-3, 31.7, 480.25, -31.7] {
+            let ranking: Vec<(String, f32)> = (0..100).map(|n| (format!("{n}.txt"), score)).collect();
+            let mut out = Vec::new();
+            write_run(&mut out, "q", &ranking, "docent").unwrap();
+            let read: Vec<f32> = String::from_utf8(out)
+                .unwrap()
+                .lines()
+                .map(|line| line.split(' ').nth(4).unwrap().parse().unwrap())
+                .collect();
+            assert!(read.windows(2).all(|pair| pair[0] > pair[1]), "{score}");
+        }
     }
 }

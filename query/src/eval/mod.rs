@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 pub use files::{EvalQuery, Qrels, parse_qrels, parse_queries, write_run};
 pub use metrics::{Latency, Metrics};
 
-use crate::retrieve::{Prepared, Ranking};
+use crate::{
+    hits::first_hits,
+    retrieve::{Prepared, Quotes, Ranking},
+};
 
 /// Documents that are fetched for each query.
 pub const EVAL_DEPTH: usize = 100;
@@ -39,7 +42,7 @@ impl Default for EvalOptions {
 }
 
 /// What `eval` prints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvalReport {
     /// Queries that were searched.
     pub queries: usize,
@@ -47,15 +50,19 @@ pub struct EvalReport {
     pub judged: usize,
     /// How good the rankings are.
     pub metrics: Metrics,
-    /// How long a search took, embedding the query included.
+    /// How long a search took, from the query's text to the first hits with theirs.
     pub latency_ms: Latency,
+    /// What makes these figures mean less than they seem to: queries without words, judgements that fit nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Searches for every query and judges what comes back by `qrels`. A hit counts for its document, each document
-/// once; passages are fetched until there are [`EVAL_DEPTH`] documents. Rankings go to `run` in TREC form.
+/// once, by its path relative to its root; passages are fetched until there are [`EVAL_DEPTH`] documents. A query
+/// without words finds nothing. Rankings go to `run` in TREC form.
 ///
 /// # Errors
-/// A query has no words, the embedder fails, a store cannot be read, or `run` cannot be written.
+/// The embedder fails, a store cannot be read, or `run` cannot be written.
 pub fn eval(
     index: &dyn SearchIndex,
     embedder: Option<&dyn Embedder>,
@@ -64,21 +71,37 @@ pub fn eval(
     options: &EvalOptions,
     mut run: Option<&mut dyn Write>,
 ) -> Result<EvalReport> {
-    let snapshot = index.snapshot(&options.filter)?;
-    if let (Some(query), false) = (queries.first(), options.mode == Mode::Lexical) {
+    if let (Some(embedder), false) = (embedder, options.mode == Mode::Lexical) {
         // The first search would otherwise be charged for loading the model.
-        Prepared::new(&query.text, options.mode, embedder)?;
+        embedder.embed_query("docent")?;
     }
     let mut judged = Vec::new();
+    let mut any_judged_found = false;
     let mut took = Vec::with_capacity(queries.len());
+    let mut notes = Vec::new();
     for query in queries {
         let started = Instant::now();
-        let prepared = Prepared::new(&query.text, options.mode, embedder)?;
-        let ranking = prepared.rank(snapshot.as_ref(), options.candidates.max(1))?;
-        took.push(started.elapsed().as_secs_f64() * 1e3);
-        let documents = documents(snapshot.as_ref(), &prepared, ranking, options.candidates.max(1))?;
+        let documents = match Prepared::new(&query.text, options.mode, Quotes::Required, embedder) {
+            Ok(prepared) => {
+                let candidates = options.candidates.max(1);
+                let snapshot = index.snapshot(&options.filter)?;
+                let ranking = prepared.rank(snapshot.as_ref(), candidates)?;
+                first_hits(snapshot.as_ref(), &ranking.ranked, SearchConfig::default().hits)?;
+                took.push(started.elapsed().as_secs_f64() * 1e3);
+                documents(snapshot.as_ref(), &prepared, ranking, candidates)?
+            }
+            Err(error) if error.kind() == ErrorKind::Usage => {
+                notes.push(format!(
+                    "query {} has no words to search for and counts as finding nothing",
+                    query.id
+                ));
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
         if let Some(relevant) = qrels.get(&query.id) {
             let names: Vec<String> = documents.iter().map(|(name, _)| name.clone()).collect();
+            any_judged_found |= names.iter().any(|name| relevant.contains_key(name));
             judged.extend(Metrics::of(&names, relevant));
         }
         if let Some(out) = run.as_mut() {
@@ -86,17 +109,29 @@ pub fn eval(
                 .map_err(|cause| Error::new(ErrorKind::Io, "cannot write the run file").caused_by(cause))?;
         }
     }
+    if judged.is_empty() {
+        notes.push(
+            "no query has a relevant document: do queries and judgements have the same ids?".to_owned(),
+        );
+    } else if !any_judged_found {
+        notes.push(
+            "no judged document was found: are the paths of the judgements relative to their roots?"
+                .to_owned(),
+        );
+    }
     Ok(EvalReport {
         queries: queries.len(),
         judged: judged.len(),
         metrics: Metrics::mean(&judged),
         latency_ms: Latency::of(took),
+        notes,
     })
 }
 
-/// The documents of a ranking, best first, each once, as paths relative to their roots with their scores. If
-/// they are fewer than [`EVAL_DEPTH`] and there may be more, more candidates are taken; what was found first
-/// stays where it is, so that the top of the list is the one that a search shows.
+/// The documents of a ranking, best first, as paths relative to their roots with their scores. A path that stands
+/// in two roots counts once, as the judgements know it once. If there are fewer than [`EVAL_DEPTH`] and there may
+/// be more, more candidates are taken; what was found first stays where it is, so that the top of the list is the
+/// one that a search shows.
 fn documents(
     snapshot: &dyn Snapshot,
     prepared: &Prepared,
@@ -104,11 +139,23 @@ fn documents(
     mut candidates: usize,
 ) -> Result<Vec<(String, f32)>> {
     let mut seen = HashSet::new();
-    let mut found: Vec<(DocId, f32)> = Vec::new();
+    let mut names = HashSet::new();
+    let mut found: Vec<(String, f32)> = Vec::new();
     loop {
-        for ranked in &ranking.ranked {
-            if seen.insert(ranked.doc) {
-                found.push((ranked.doc, ranked.score));
+        let new: Vec<(DocId, f32)> = ranking
+            .ranked
+            .iter()
+            .filter(|ranked| seen.insert(ranked.doc))
+            .map(|ranked| (ranked.doc, ranked.score))
+            .collect();
+        let ids: Vec<DocId> = new.iter().map(|(doc, _)| *doc).collect();
+        let mut known = snapshot.documents(&ids)?.into_iter().peekable();
+        for (doc, score) in new {
+            // Those that are gone are left out, the others come in the order that they were asked for.
+            let Some(info) = known.next_if(|info| info.doc == doc) else { continue };
+            let name = info.relative.to_string_lossy().replace('\\', "/");
+            if names.insert(name.clone()) {
+                found.push((name, score));
             }
         }
         if found.len() >= EVAL_DEPTH || !ranking.more || candidates >= MOST_CANDIDATES {
@@ -118,17 +165,7 @@ fn documents(
         ranking = prepared.rank(snapshot, candidates)?;
     }
     found.truncate(EVAL_DEPTH);
-    let ids: Vec<DocId> = found.iter().map(|(doc, _)| *doc).collect();
-    let known = snapshot.documents(&ids)?;
-    let mut known = known.into_iter().peekable();
-    let mut named = Vec::with_capacity(found.len());
-    for (doc, score) in found {
-        // Those that are gone are left out, the others come in the order that they were asked for.
-        if let Some(info) = known.next_if(|info| info.doc == doc) {
-            named.push((info.relative.to_string_lossy().replace('\\', "/"), score));
-        }
-    }
-    Ok(named)
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -56,6 +56,45 @@ fn passages_are_fetched_until_there_are_enough_documents() {
 }
 
 #[test]
+fn a_path_that_stands_in_two_roots_counts_once() {
+    let mut index = FakeIndex::new();
+    for _ in 0..3 {
+        index = index.document("a.txt", &["apple pie"]);
+    }
+    let index = index.document("b.txt", &["an apple and many other things that are nothing of the kind"]);
+    let (queries, qrels) = parsed("{\"id\": 1, \"text\": \"apple\"}", "1\tb.txt\t1\n1\ta.txt\t1\n");
+    let mut run = Vec::new();
+    let report = eval(&index, None, &queries, &qrels, &options(Mode::Lexical, 200), Some(&mut run)).unwrap();
+    assert!((report.metrics.ndcg_10 - 1.0).abs() < 1e-9, "{report:?}");
+    assert_eq!(String::from_utf8(run).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_query_without_words_finds_nothing_and_is_named() {
+    let index = FakeIndex::new().document("a.txt", &["apple pie"]);
+    let (queries, qrels) = parsed(
+        "{\"id\": \"x7\", \"text\": \"?!\"}\n{\"id\": 2, \"text\": \"apple\"}",
+        "x7\ta.txt\t1\n2\ta.txt\t1\n",
+    );
+    let report = eval(&index, None, &queries, &qrels, &options(Mode::Lexical, 200), None).unwrap();
+    assert_eq!((report.queries, report.judged), (2, 2));
+    assert!((report.metrics.hit_1 - 0.5).abs() < 1e-9);
+    assert!(report.notes.len() == 1 && report.notes[0].contains("x7"), "{:?}", report.notes);
+}
+
+#[test]
+fn judgements_that_fit_nothing_are_told() {
+    let index = FakeIndex::new().document("a.txt", &["apple pie"]);
+    let noted = |qrels: &str| {
+        let (queries, qrels) = parsed("{\"id\": 1, \"text\": \"apple\"}", qrels);
+        eval(&index, None, &queries, &qrels, &options(Mode::Lexical, 200), None).unwrap().notes
+    };
+    assert!(noted("one\ta.txt\t1\n")[0].contains("same ids"));
+    assert!(noted("1\t/docs/a.txt\t1\n")[0].contains("relative"));
+    assert!(noted("1\ta.txt\t1\n").is_empty());
+}
+
+#[test]
 fn the_report_has_the_documented_keys() {
     let json = serde_json::to_value(EvalReport::default()).unwrap();
     let keys: Vec<&String> = json["metrics"].as_object().unwrap().keys().collect();

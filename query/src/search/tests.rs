@@ -106,6 +106,81 @@ fn words_in_other_forms_are_told_from_the_phrase_itself() {
 }
 
 #[test]
+fn quoted_words_that_no_passage_has_together_are_found_one_by_one() {
+    let report = found("\"annual leave\" \"bus line\"");
+    let mut found = texts(&report);
+    found.sort_unstable();
+    assert_eq!(found, ["E 4021 is a bus line.", "Staff have 30 days of annual leave."]);
+    assert!(report.notes[0].contains("together"), "{:?}", report.notes);
+}
+
+#[test]
+fn identifiers_count_beside_quotes_that_are_nowhere() {
+    let report = found("\"nothing of the kind\" E_4022");
+    assert_eq!(texts(&report)[0], "E_4022 means it is wet.");
+}
+
+#[test]
+fn quotes_match_the_other_form_of_chinese_other_hyphens_and_line_breaks() {
+    let index = FakeIndex::new()
+        .document("a.txt", &["年假天\n数为三十。", "年假和天数"])
+        .document(
+            "b.txt",
+            &["Contract HT\u{2011}2024\u{2011}001 is signed.", "HT 2024 001 is a phone number."],
+        )
+        .embedded_by(&WordEmbedder)
+        .unwrap();
+    for (query, text) in [
+        ("“年假天數”", "年假天\n数为三十。"),
+        ("\"ht-2024-001\"", "Contract HT\u{2011}2024\u{2011}001 is signed."),
+    ] {
+        let report = search(&index, Some(&WordEmbedder), &request(query)).unwrap();
+        assert_eq!(texts(&report), [text], "{query}");
+        assert!(report.notes.is_empty(), "{:?}", report.notes);
+    }
+}
+
+#[test]
+fn an_identifier_counts_in_title_and_headings() {
+    let heading = Location { heading: vec!["Error E_77".into()], ..Location::default() };
+    let index = index()
+        .document("t.txt", &["Renew the contract."])
+        .titled("HT-2024-001 supplement")
+        .document("h.txt", &["The filter is full."])
+        .at(heading)
+        .embedded_by(&WordEmbedder)
+        .unwrap();
+    for (query, text) in [("HT-2024-001", "Renew the contract."), ("E_77", "The filter is full.")] {
+        let report = search(&index, Some(&WordEmbedder), &request(query)).unwrap();
+        assert_eq!(texts(&report)[0], text, "{query}");
+        assert!(report.notes.is_empty(), "{query}: {:?}", report.notes);
+    }
+}
+
+#[test]
+fn an_identifier_in_another_form_comes_first_with_a_note() {
+    let index =
+        index().document("other.txt", &["The part KX 9000 is sold out."]).embedded_by(&WordEmbedder).unwrap();
+    let report = search(&index, Some(&WordEmbedder), &request("KX-9000 means what, pump?")).unwrap();
+    assert_eq!(texts(&report)[0], "The part KX 9000 is sold out.");
+    assert!(report.notes[0].contains("other forms"), "{:?}", report.notes);
+}
+
+#[test]
+fn what_an_identifier_brings_in_is_ranked_on_the_scale_of_the_rest() {
+    // One candidate from each side: the other two holders come in later, and are as good as their cosines say.
+    let near = WordEmbedder.embed_query("pump E_4021").unwrap();
+    let index = FakeIndex::new()
+        .document("a.txt", &["E_4021 E_4021 E_4021", "E_4021 pump is dry", "E_4021 zebra zebra zebra zebra"])
+        .with_vectors(&[Some(near.clone()), Some(near), WordEmbedder.embed_query("zebra").ok()]);
+    let one = SearchRequest { candidates: 1, ..request("pump E_4021") };
+    let hits = search(&index, Some(&WordEmbedder), &SearchRequest { k: 3, ..one }).unwrap().hits;
+    assert!(hits.len() == 3 && hits[2].text.contains("zebra"), "{hits:?}");
+    // Alone among newcomers, a far one used to be put at the mean of itself.
+    assert!(hits[2].score < hits[1].score - 1.0, "{hits:?}");
+}
+
+#[test]
 fn without_a_model_only_lexical_search_works() {
     let error = search(&index(), Some(&NoModel), &request("leave")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ModelMissing);
