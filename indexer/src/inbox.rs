@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docent_core::{Result, RootId};
+use docent_core::{Error, ErrorKind, Result, RootId};
 
 use crate::{
     progress::{Progress, RunReport},
@@ -35,6 +35,20 @@ pub(crate) struct Request {
     pub(crate) events: Sender<IndexEvent>,
 }
 
+impl Request {
+    /// Says that the watcher has ended.
+    pub(crate) fn refuse(self) {
+        // Whoever asked may have gone.
+        drop(self.events.send(IndexEvent::Done(Err(ended()))));
+    }
+}
+
+/// What a request comes to whose watcher ends.
+pub(crate) fn ended() -> Error {
+    Error::new(ErrorKind::Unavailable, "the watching docent ended before this was done")
+        .hint("what was finished is searchable; `docent index` goes on from there")
+}
+
 /// Paths that changed, with the first and the last time that they did.
 #[derive(Debug, Default)]
 struct Dirty(HashMap<(RootId, PathBuf), (Instant, Instant)>);
@@ -45,7 +59,10 @@ struct State {
     rescan: HashSet<RootId>,
     roots_changed: bool,
     broken: Vec<(RootId, String)>,
+    lost: HashSet<RootId>,
     requests: VecDeque<Request>,
+    /// Nobody takes requests any more.
+    closed: bool,
     /// Results of the vectors lane, with the ticket up to which everything is done.
     drained: Vec<(u64, Result<RunReport>)>,
 }
@@ -65,6 +82,8 @@ pub(crate) struct Work {
     pub(crate) roots_changed: bool,
     /// Roots whose events cannot be relied on any more, and why.
     pub(crate) broken: Vec<(RootId, String)>,
+    /// Roots of which events were lost, of new folders perhaps.
+    pub(crate) lost: HashSet<RootId>,
     pub(crate) requests: Vec<Request>,
     pub(crate) drained: Vec<(u64, Result<RunReport>)>,
 }
@@ -74,6 +93,7 @@ impl Work {
         self.paths.is_empty()
             && !self.roots_changed
             && self.broken.is_empty()
+            && self.lost.is_empty()
             && self.requests.is_empty()
             && self.drained.is_empty()
     }
@@ -106,13 +126,41 @@ impl Inbox {
         self.tell(|state| state.broken.push((root, why)));
     }
 
+    /// Events of a root were lost.
+    pub(crate) fn lost(&self, root: RootId) {
+        self.tell(|state| {
+            state.lost.insert(root);
+        });
+    }
+
     /// The catalog has other roots now.
     pub(crate) fn roots_changed(&self) {
         self.tell(|state| state.roots_changed = true);
     }
 
+    /// Hands a run over. It is answered in any case, also when the watcher has ended.
     pub(crate) fn request(&self, request: Request) {
-        self.tell(|state| state.requests.push_back(request));
+        let mut state = self.lock();
+        if state.closed {
+            return request.refuse();
+        }
+        state.requests.push_back(request);
+        drop(state);
+        self.bell.notify_all();
+    }
+
+    /// Takes requests from now on.
+    pub(crate) fn open(&self) {
+        self.lock().closed = false;
+    }
+
+    /// Refuses the requests that are waiting and those to come.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        for request in state.requests.drain(..) {
+            request.refuse();
+        }
     }
 
     pub(crate) fn drained(&self, ticket: u64, result: Result<RunReport>) {
@@ -157,12 +205,20 @@ impl State {
         let mut work = Work {
             roots_changed: std::mem::take(&mut self.roots_changed),
             broken: std::mem::take(&mut self.broken),
+            lost: std::mem::take(&mut self.lost),
             requests: self.requests.drain(..).collect(),
             drained: std::mem::take(&mut self.drained),
             paths: self.rescan.drain().map(|root| (root, PathBuf::new())).collect(),
         };
         let ready_at = |&(first, last): &(Instant, Instant)| (last + quiet).min(first + quiet * PATIENCE);
-        work.paths.extend(self.dirty.0.extract_if(|_, times| ready_at(times) <= now).map(|(path, _)| path));
+        // What began to change together goes together: a rename is two paths, a rotation of logs several, and what is
+        // looked at alone seems to be deleted or new.
+        let ready = self.dirty.0.values().filter(|times| ready_at(times) <= now);
+        if let Some(last) = ready.map(|(_, last)| *last).max() {
+            let together = last + quiet / 2;
+            let taken = self.dirty.0.extract_if(|_, times| ready_at(times) <= now || times.0 <= together);
+            work.paths.extend(taken.map(|(path, _)| path));
+        }
         (work, self.dirty.0.values().map(ready_at).min())
     }
 }
@@ -188,6 +244,41 @@ mod tests {
             state.note(root, path, start + quiet / 2 * step);
         }
         assert_eq!(state.take(start + quiet * PATIENCE, quiet).0.paths.len(), 1);
+    }
+
+    #[test]
+    fn what_changed_together_is_taken_together() {
+        let quiet = Duration::from_millis(200);
+        let (start, root) = (Instant::now(), RootId(1));
+        let mut state = State::default();
+        state.note(root, Path::new("old"), start);
+        state.note(RootId(2), Path::new("new"), start + quiet / 4);
+        state.note(root, Path::new("later"), start + quiet * 3 / 4);
+        let mut paths = state.take(start + quiet, quiet).0.paths;
+        paths.sort();
+        assert_eq!(paths, [(root, "old".into()), (RootId(2), "new".into())]);
+        assert_eq!(state.take(start + quiet * 2, quiet).0.paths, [(root, "later".into())]);
+    }
+
+    #[test]
+    fn every_request_is_answered() {
+        let ask = |inbox: &Inbox| {
+            let (events, answers) = std::sync::mpsc::channel();
+            inbox.request(Request { scope: Scope::All, events });
+            answers
+        };
+        let kind = |answer| match answer {
+            Ok(IndexEvent::Done(Err(error))) => error.kind(),
+            other => panic!("{other:?}"),
+        };
+        let inbox = Inbox::default();
+        let waiting = ask(&inbox);
+        inbox.close();
+        assert_eq!(kind(waiting.try_recv()), ErrorKind::Unavailable);
+        assert_eq!(kind(ask(&inbox).try_recv()), ErrorKind::Unavailable, "after the end");
+        inbox.open();
+        let waiting = ask(&inbox);
+        assert!(waiting.try_recv().is_err(), "it is taken up again");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Keeps an index in step with folders: scan, plan, read, chunk, embed, commit; once, or as they change.
 
+mod busy;
 mod chunk;
 mod estimate;
 mod gate;

@@ -8,6 +8,10 @@ use crate::sentences::sentence_ends;
 
 /// A tokeniser is given at most about this many bytes at once, so that its memory does not grow with the block.
 const TOKENISE_AT_ONCE: usize = 16 * 1024;
+/// In a table or program longer than this, ...
+const LONG_BLOCK: usize = 1 << 20;
+/// ... lines are taken together up to this many bytes: millions of short ones would be as many pieces.
+const LINES_TOGETHER: usize = 256;
 
 /// A run of bytes of the document's text that is not cut any further.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +104,8 @@ pub(crate) fn pieces_of(
         let within_header = range.start < block.header;
         Piece {
             block: index,
-            tokens: tokens.within(&range),
+            // What the tokeniser sees nothing in takes part all the same, so that no passage has a million pieces.
+            tokens: tokens.within(&range).max(1),
             range: block.range.start + range.start..block.range.start + range.end,
             heading: block.kind == BlockKind::Heading,
             header_tokens: if within_header { 0 } else { header_tokens },
@@ -137,15 +142,18 @@ fn header_tokens(tokens: &Tokens<'_>, block: &Block, limit: usize) -> usize {
     if count <= limit / 3 { count } else { 0 }
 }
 
-/// The end of each line, its line break included.
+/// The end of each line, its line break included; of several short ones, in a long text.
 fn line_ends(text: &str) -> Vec<usize> {
-    let mut end = 0;
-    text.split_inclusive('\n')
-        .map(|line| {
-            end += line.len();
-            end
-        })
-        .collect()
+    let least = if text.len() > LONG_BLOCK { LINES_TOGETHER } else { 1 };
+    let (mut ends, mut start, mut end) = (Vec::new(), 0, 0);
+    for line in text.split_inclusive('\n') {
+        end += line.len();
+        if end - start >= least || end == text.len() {
+            ends.push(end);
+            start = end;
+        }
+    }
+    ends
 }
 
 /// Cuts a sentence or line that is longer than `limit` tokens at clauses, between words, or wherever it must be.

@@ -8,7 +8,7 @@ use std::{
 
 use docent_core::{
     ContentHash, DocId, FileChange, FileRecord, FileState, FileUpdate, IndexStore, Outcome, Result, Root,
-    RootId, RootReport, Stamp,
+    RootReport, Stamp,
 };
 
 use crate::{
@@ -37,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) unless: Option<ContentHash>,
     /// Never read before: it may be a document that was moved.
     pub(crate) is_new: bool,
+    /// Its document could be found until now.
+    pub(crate) had_words: bool,
 }
 
 /// What has to be done, for one scope.
@@ -44,11 +46,13 @@ pub(crate) struct Job {
 pub(crate) struct Plan {
     /// All roots, in scope or not.
     pub(crate) roots: Vec<Root>,
+    /// What is to be read or skipped, by root, until it is entered in the catalog.
+    items: Vec<(usize, Vec<Item>)>,
     /// Files to read, newest first.
     pub(crate) jobs: Vec<Job>,
     /// Files that a rule leaves out now.
     pub(crate) skips: Vec<FileUpdate>,
-    /// Documents that were moved, known by their stamps.
+    /// Documents that were moved, known by their stamps, in an order in which each finds its new place free.
     pub(crate) moves: Vec<FileChange>,
     /// Documents that are gone for certain, among them those at whose place another was moved.
     pub(crate) removed: Vec<DocId>,
@@ -92,6 +96,7 @@ fn was_never_read(record: &FileRecord) -> bool {
 }
 
 /// A path that has to be read or skipped.
+#[derive(Debug)]
 struct Item {
     relative: PathBuf,
     record: Option<FileRecord>,
@@ -158,17 +163,23 @@ pub(crate) fn plan(run: &Run<'_>, scope: &Scope) -> Result<Plan> {
     plan.report.interrupted = run.cancel.is_cancelled();
     let mut gone = Vec::new();
     for found in all {
-        gone.extend(plan.take(store, found)?);
+        gone.extend(plan.take(found));
     }
     // A move that a hash has to show needs a new file of the same size.
-    let sizes: HashSet<u64> = plan.jobs.iter().filter(|job| job.is_new).map(|job| job.stamp.size).collect();
+    let items = plan.items.iter().flat_map(|(_, items)| items);
+    let sizes: HashSet<u64> = items
+        .filter(|item| is_new(item.record.as_ref()))
+        .filter_map(|item| Some(item.what.as_ref().ok()?.size))
+        .collect();
     for record in gone {
         let movable =
             record.stamp.is_some_and(|stamp| sizes.contains(&stamp.size)) && holds_words(record.state);
-        let list = if movable { &mut plan.removed_unless_moved } else { &mut plan.removed };
-        list.push(record.doc);
+        if movable {
+            plan.removed_unless_moved.push(record.doc);
+        } else {
+            plan.remove(&record);
+        }
     }
-    plan.jobs.sort_by_key(|job| std::cmp::Reverse(job.stamp.mtime_ns));
     Ok(plan)
 }
 
@@ -207,6 +218,7 @@ fn look(
     for unreadable in &scan.unreadable {
         let path = root.absolute(&unreadable.relative).display().to_string();
         progress(Progress::Failed { path: path.clone(), reason: unreadable.reason.clone() });
+        report.failed += 1;
         report.fail(path, unreadable.reason.clone());
     }
     let kept =
@@ -252,71 +264,150 @@ fn set_away(
 impl Plan {
     /// Whether there is nothing to do.
     pub(crate) fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-            && self.skips.is_empty()
+        self.items.is_empty()
             && self.moves.is_empty()
             && self.removed.is_empty()
             && self.removed_unless_moved.is_empty()
     }
 
-    /// Takes what was found under one root, and returns the documents that are gone and were not moved within it.
-    fn take(&mut self, store: &dyn IndexStore, found: Found) -> Result<Vec<FileRecord>> {
-        let root = self.roots[found.root].id;
-        // A rename keeps size, time and inode: the bytes need not be read to know the file again.
-        let mut movable: HashMap<Stamp, DocId> = found
-            .gone
-            .iter()
-            .filter(|record| holds_words(record.state))
-            .filter_map(|record| Some((record.stamp.filter(|stamp| stamp.inode != 0)?, record.doc)))
-            .collect();
-        let mut moved = HashSet::new();
-        let mut left = Vec::new();
-        for item in found.items {
-            let from = item.what.as_ref().ok().and_then(|stamp| Some((*stamp, movable.remove(stamp)?)));
-            let Some((stamp, doc)) = from else {
-                left.push(item);
-                continue;
-            };
-            moved.insert(doc);
-            self.removed.extend(item.record.map(|record| record.doc));
-            self.moves.push(FileChange::Moved { doc, root, relative: item.relative, stamp });
-        }
-        self.number(store, found.root, root, left)?;
-        Ok(found.gone.into_iter().filter(|record| !moved.contains(&record.doc)).collect())
+    fn remove(&mut self, record: &FileRecord) {
+        self.removed.push(record.doc);
+        self.report.removed += u64::from(holds_words(record.state));
     }
 
-    /// Enters new files in the catalog, and makes jobs of what has to be read.
-    fn number(&mut self, store: &dyn IndexStore, at: usize, root: RootId, items: Vec<Item>) -> Result<()> {
-        let new: Vec<PathBuf> =
-            items.iter().filter(|item| item.record.is_none()).map(|item| item.relative.clone()).collect();
-        let mut numbers = if new.is_empty() { Vec::new() } else { store.discover(root, &new)? }.into_iter();
-        for item in items {
-            let Some(doc) = item.record.as_ref().map(|record| record.doc).or_else(|| numbers.next()) else {
-                continue;
-            };
-            match item.what {
-                Err(rule) => self.skips.push(FileUpdate {
-                    doc,
-                    stamp: NO_STAMP,
-                    hash: None,
-                    outcome: Outcome::Skipped { rule: rule.into_owned() },
-                }),
-                Ok(stamp) => self.jobs.push(job(doc, at, item.relative, stamp, item.record.as_ref())),
+    /// Takes what was found under one root, and returns the documents that are gone and were not moved within it.
+    fn take(&mut self, found: Found) -> Vec<FileRecord> {
+        let root = self.roots[found.root].id;
+        let mut lost = lost_documents(&found);
+        let (mut moves, mut left) = (Vec::new(), Vec::new());
+        for item in found.items {
+            match item.what.as_ref().ok().and_then(|stamp| take_lost(&mut lost, stamp, &item.relative)) {
+                Some(doc) => moves.push((doc, item)),
+                None => left.push(item),
             }
         }
+        let (moves, cycles) = in_order(moves);
+        let moved: HashSet<DocId> = moves.iter().map(|(doc, _)| *doc).collect();
+        for (doc, item) in moves {
+            if let Some(displaced) = item.record.filter(|record| !moved.contains(&record.doc)) {
+                self.remove(&displaced);
+            }
+            if let Ok(stamp) = item.what {
+                self.moves.push(FileChange::Moved { doc, root, relative: item.relative, stamp });
+            }
+        }
+        left.extend(cycles);
+        for item in &mut left {
+            // Its document has left: what stands there now is another one.
+            item.record = item.record.take().filter(|record| !moved.contains(&record.doc));
+        }
+        if !left.is_empty() {
+            self.items.push((found.root, left));
+        }
+        found.gone.into_iter().filter(|record| !moved.contains(&record.doc)).collect()
+    }
+
+    /// Enters new files in the catalog, and makes jobs and skips of what was found.
+    pub(crate) fn enter(&mut self, store: &dyn IndexStore) -> Result<()> {
+        for (at, items) in std::mem::take(&mut self.items) {
+            let new: Vec<PathBuf> =
+                items.iter().filter(|item| item.record.is_none()).map(|item| item.relative.clone()).collect();
+            let numbers =
+                if new.is_empty() { Vec::new() } else { store.discover(self.roots[at].id, &new)? };
+            let mut numbers = numbers.into_iter();
+            for item in items {
+                let known = item.record.as_ref().map(|record| record.doc);
+                let Some(doc) = known.or_else(|| numbers.next()) else { continue };
+                match item.what {
+                    Err(rule) => self.skips.push(FileUpdate {
+                        doc,
+                        stamp: NO_STAMP,
+                        hash: None,
+                        outcome: Outcome::Skipped { rule: rule.into_owned() },
+                    }),
+                    Ok(stamp) => self.jobs.push(job(doc, at, item.relative, stamp, item.record.as_ref())),
+                }
+            }
+        }
+        self.jobs.sort_by_key(|job| std::cmp::Reverse(job.stamp.mtime_ns));
         Ok(())
     }
+}
+
+/// The documents of a root at whose place nothing is, or another file. A rename keeps size, time and inode: the bytes
+/// need not be read to know the file again.
+fn lost_documents(found: &Found) -> HashMap<Stamp, (DocId, PathBuf)> {
+    let replaced = found.items.iter().filter_map(|item| {
+        let (record, stamp) = (item.record.as_ref()?, item.what.as_ref().ok()?);
+        (record.stamp?.inode != stamp.inode).then_some(record)
+    });
+    let lost = found.gone.iter().chain(replaced).filter(|record| holds_words(record.state));
+    lost.filter_map(|record| {
+        let stamp = record.stamp.filter(|stamp| stamp.inode != 0)?;
+        Some((stamp, (record.doc, record.relative.clone())))
+    })
+    .collect()
+}
+
+fn take_lost(lost: &mut HashMap<Stamp, (DocId, PathBuf)>, stamp: &Stamp, at: &Path) -> Option<DocId> {
+    let (_, old) = lost.get(stamp)?;
+    if same_type(old, at) { lost.remove(stamp).map(|(doc, _)| doc) } else { None }
+}
+
+/// Whether two paths have the same extension: it says how the bytes are to be read.
+pub(crate) fn same_type(one: &Path, other: &Path) -> bool {
+    let ending = |path: &Path| path.extension().map(OsStr::to_ascii_lowercase);
+    ending(one) == ending(other)
+}
+
+/// Puts moves into an order in which each document's new place was left by the one before it (logs that are rotated).
+/// Files that changed places with each other have no such order: they are given back.
+fn in_order(moves: Vec<(DocId, Item)>) -> (Vec<(DocId, Item)>, Vec<Item>) {
+    let at: HashMap<DocId, usize> = moves.iter().enumerate().map(|(at, (doc, _))| (*doc, at)).collect();
+    let next: Vec<Option<usize>> = moves
+        .iter()
+        .map(|(_, item)| item.record.as_ref().and_then(|record| at.get(&record.doc)).copied())
+        .collect();
+    let mut moves: Vec<Option<(DocId, Item)>> = moves.into_iter().map(Some).collect();
+    let (mut ordered, mut cycles) = (Vec::new(), Vec::new());
+    for start in 0..moves.len() {
+        let mut chain = Vec::new();
+        let mut step = Some(start);
+        while let Some(taken) = step.and_then(|at| moves[at].take()) {
+            chain.push(taken);
+            step = step.and_then(|at| next[at]);
+        }
+        if step == Some(start) && !chain.is_empty() {
+            cycles.extend(chain.into_iter().map(|(_, item)| item));
+        } else {
+            ordered.extend(chain.into_iter().rev());
+        }
+    }
+    (ordered, cycles)
+}
+
+fn is_new(record: Option<&FileRecord>) -> bool {
+    record.is_none_or(|record| record.state == FileState::Pending && record.hash.is_none())
 }
 
 fn job(doc: DocId, root: usize, relative: PathBuf, stamp: Stamp, record: Option<&FileRecord>) -> Job {
     // Equal bytes are parsed again all the same where the last reading failed.
     let unless = record.filter(|record| holds_words(record.state) || record.state == FileState::Skipped);
-    let is_new = record.is_none_or(|record| record.state == FileState::Pending && record.hash.is_none());
-    Job { doc, root, relative, stamp, unless: unless.and_then(|record| record.hash), is_new }
+    Job {
+        doc,
+        root,
+        relative,
+        stamp,
+        unless: unless.and_then(|record| record.hash),
+        is_new: is_new(record),
+        had_words: record.is_some_and(|record| holds_words(record.state)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use docent_core::RootId;
+
     use super::*;
 
     fn record(state: FileState, stamp: Option<Stamp>, reason: Option<&str>) -> FileRecord {

@@ -1,22 +1,23 @@
 //! Reads one file: bytes, hash, parser, passages.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet, hash_map::Entry},
     fs::{File, OpenOptions},
     io::{self, Read},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use docent_core::{
-    ContentHash, DocId, FileChange, FileUpdate, Outcome, ParseError, ParseErrorKind, Result, Stamp,
+    ContentHash, DocId, ErrorKind, FileChange, FileRecord, FileUpdate, Outcome, ParseError, ParseErrorKind,
+    Result, Root, Stamp,
 };
 
 use crate::{
     chunk::chunk,
-    plan::{Job, Plan},
+    plan::{Job, Plan, same_type},
     run::Run,
     scan::{reason_of, stamp_of},
     standing::{holds_words, is_gone},
@@ -24,8 +25,11 @@ use crate::{
 
 /// Two changes closer than this may carry one time stamp: a file is not read until its last one is older.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
-/// Files above this many bytes are read one at a time, so that memory is bounded by one of them.
+/// Files above this many bytes are read one at a time, ...
 const LARGE: u64 = 8 << 20;
+/// ... and texts above this many bytes are committed one at a time, so that memory is bounded by one of them for
+/// each thread.
+pub(crate) const LARGE_TEXT: usize = 4 << 20;
 
 /// What became of a job.
 pub(crate) enum Done {
@@ -45,7 +49,41 @@ pub(crate) struct Reader<'a> {
     plan: &'a Plan,
     /// Documents that were found again at a new place.
     claimed: Mutex<HashSet<DocId>>,
-    large: Mutex<()>,
+    /// Documents whose own path is gone, by their bytes, for those bytes that were asked for.
+    lost: Mutex<HashMap<ContentHash, Vec<FileRecord>>>,
+    turns: Turns,
+}
+
+/// Lets one large file through at a time.
+#[derive(Default)]
+struct Turns {
+    taken: Mutex<bool>,
+    free: Condvar,
+}
+
+/// While it lives, no other large file is read. It goes along with the file's text until that is committed.
+pub(crate) struct Turn<'t>(&'t Turns);
+
+impl Turns {
+    fn take(&self) -> Turn<'_> {
+        let mut taken = lock(&self.taken);
+        while *taken {
+            taken = self.free.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken = true;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.taken) = false;
+        self.0.free.notify_one();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 enum Bytes {
@@ -54,28 +92,47 @@ enum Bytes {
     Changing,
 }
 
+/// What a file's bytes came to.
+struct Reading {
+    outcome: Outcome,
+    /// Whether equal bytes may come to something else next time: what was missing is not in the file.
+    again: bool,
+}
+
 impl<'a> Reader<'a> {
     pub(crate) fn new(run: &'a Run<'a>, plan: &'a Plan) -> Self {
         let claimed = plan.moves.iter().filter_map(|change| match change {
             FileChange::Moved { doc, .. } => Some(*doc),
             _ => None,
         });
-        Self { run, plan, claimed: Mutex::new(claimed.collect()), large: Mutex::default() }
+        let claimed = Mutex::new(claimed.collect());
+        Self { run, plan, claimed, lost: Mutex::default(), turns: Turns::default() }
     }
 
     /// Whether `doc` was found again at a new place.
     pub(crate) fn was_moved(&self, doc: DocId) -> bool {
-        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).contains(&doc)
+        lock(&self.claimed).contains(&doc)
     }
 
-    /// Reads the file of `job`.
+    /// Reads the file of `job`. A large text comes with its turn, to be kept until it is committed.
     ///
     /// # Errors
-    /// The store or the embedder's tokeniser failed; what is wrong with the file is no error but an outcome.
-    pub(crate) fn read(&self, job: &Job) -> Result<Done> {
+    /// The store or the embedder as a whole failed; what is wrong with the file is no error but an outcome.
+    pub(crate) fn read(&self, job: &Job) -> (Result<Done>, Option<Turn<'_>>) {
+        let mut turn = (job.stamp.size > LARGE).then(|| self.turns.take());
+        let done = self.read_now(job);
+        let has_large_text =
+            matches!(&done, Ok(Done::Update(update)) if text_bytes(&update.outcome) > LARGE_TEXT);
+        if !has_large_text {
+            turn = None;
+        } else if turn.is_none() {
+            turn = Some(self.turns.take());
+        }
+        (done, turn)
+    }
+
+    fn read_now(&self, job: &Job) -> Result<Done> {
         let path = self.plan.roots[job.root].absolute(&job.relative);
-        let turn =
-            (job.stamp.size > LARGE).then(|| self.large.lock().unwrap_or_else(PoisonError::into_inner));
         let update = |stamp, hash, outcome| Done::Update(FileUpdate { doc: job.doc, stamp, hash, outcome });
         let (stamp, bytes) = match read_quiet(&path, self.run.config.max_file_mb.saturating_mul(1 << 20)) {
             Ok(Bytes::Read(stamp, bytes)) => (stamp, bytes),
@@ -95,6 +152,9 @@ impl<'a> Reader<'a> {
         if job.unless == Some(hash) {
             return Ok(Done::Change(FileChange::Touched { doc: job.doc, stamp }));
         }
+        if bytes.is_empty() {
+            return Ok(update(stamp, Some(hash), Outcome::Skipped { rule: "empty file".into() }));
+        }
         if job.is_new
             && let Some(doc) = self.moved_from(job, hash)?
         {
@@ -102,49 +162,89 @@ impl<'a> Reader<'a> {
             let relative = job.relative.clone();
             return Ok(Done::Change(FileChange::Moved { doc, root, relative, stamp }));
         }
-        if bytes.is_empty() {
-            return Ok(update(stamp, Some(hash), Outcome::Skipped { rule: "empty file".into() }));
-        }
-        let outcome = self.outcome(&path, bytes)?;
-        drop(turn);
-        Ok(update(stamp, Some(hash), outcome))
+        let Reading { outcome, again } = self.reading(&path, bytes)?;
+        Ok(update(stamp, (!again).then_some(hash), outcome))
     }
 
     /// The document with these bytes whose own path is gone, if there is one that nobody else found.
     fn moved_from(&self, job: &Job, hash: ContentHash) -> Result<Option<DocId>> {
-        let collection = &self.plan.roots[job.root].collection;
-        for record in self.run.store.files_with_hash(hash)? {
-            let Some(root) = self.plan.roots.iter().find(|root| root.id == record.root) else { continue };
-            let fits = record.doc != job.doc && root.collection == *collection && holds_words(record.state);
-            if !fits || !is_gone(root, &record.relative) {
-                continue;
-            }
-            if self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(record.doc) {
-                return Ok(Some(record.doc));
+        let root = &self.plan.roots[job.root];
+        let path = root.absolute(&job.relative);
+        let mut lost = lock(&self.lost);
+        // Asked for once, so that ten thousand copies of a template are not compared with each other.
+        let records = match lost.entry(hash) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(self.lost_with(hash)?),
+        };
+        let fits = |record: &FileRecord| {
+            self.root_of(record).is_some_and(|old| {
+                old.collection == root.collection && same_type(&old.absolute(&record.relative), &path)
+            })
+        };
+        while let Some(at) = records.iter().position(fits) {
+            let doc = records.swap_remove(at).doc;
+            if doc != job.doc && lock(&self.claimed).insert(doc) {
+                return Ok(Some(doc));
             }
         }
         Ok(None)
     }
 
-    fn outcome(&self, path: &Path, bytes: Vec<u8>) -> Result<Outcome> {
+    fn lost_with(&self, hash: ContentHash) -> Result<Vec<FileRecord>> {
+        let mut records = self.run.store.files_with_hash(hash)?;
+        records.retain(|record| {
+            holds_words(record.state)
+                && self.root_of(record).is_some_and(|root| is_gone(root, &record.relative))
+        });
+        Ok(records)
+    }
+
+    fn root_of(&self, record: &FileRecord) -> Option<&Root> {
+        self.plan.roots.iter().find(|root| root.id == record.root)
+    }
+
+    fn reading(&self, path: &Path, bytes: Vec<u8>) -> Result<Reading> {
+        let failed = |reason, again| Ok(Reading { outcome: Outcome::Failed { reason }, again });
         let parsed = catch_unwind(AssertUnwindSafe(|| self.run.parser.parse(path, &bytes)))
             .unwrap_or_else(|_| Err(ParseError::new(ParseErrorKind::Crashed, "the parser broke down")));
         drop(bytes);
         let document = match parsed {
             Ok(document) => document,
-            Err(error) if error.kind.is_skip() => return Ok(Outcome::Skipped { rule: error.reason }),
-            Err(error) => return Ok(Outcome::Failed { reason: error.reason }),
+            Err(error) if error.kind.is_skip() => {
+                return Ok(Reading { outcome: Outcome::Skipped { rule: error.reason }, again: false });
+            }
+            Err(error) => return failed(error.reason, error.kind == ParseErrorKind::Unavailable),
         };
-        let passages = chunk(&document, self.run.embedder, self.run.config.passage_tokens)?;
+        let (embedder, tokens) = (self.run.embedder, self.run.config.passage_tokens);
+        let passages = match catch_unwind(AssertUnwindSafe(|| chunk(&document, embedder, tokens))) {
+            Ok(Ok(passages)) => passages,
+            Ok(Err(error)) if concerns_all(error.kind()) => return Err(error),
+            Ok(Err(error)) => return failed(error.to_report().message, true),
+            Err(_) => return failed("its text could not be cut into passages".into(), false),
+        };
         let own = document.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
         let name = || path.file_name().unwrap_or_default().display().to_string();
-        Ok(Outcome::Indexed {
+        let outcome = Outcome::Indexed {
             mime: document.mime.clone(),
             title: own.map_or_else(name, str::to_owned),
             language: document.language.clone(),
             pages: document.pages,
             passages,
-        })
+        };
+        Ok(Reading { outcome, again: false })
+    }
+}
+
+/// Whether the tokeniser failed for a reason that it has with every text, not with this one.
+fn concerns_all(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ModelMissing | ErrorKind::ModelDamaged | ErrorKind::RuntimeMissing)
+}
+
+/// Bytes of text that an outcome holds in memory.
+pub(crate) fn text_bytes(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Indexed { passages, .. } => passages.iter().map(|p| p.text.len() + p.context.len()).sum(),
+        Outcome::Skipped { .. } | Outcome::Failed { .. } => 0,
     }
 }
 

@@ -1,16 +1,16 @@
 //! Where news of each root comes from: events of the system, or looking from time to time.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use docent_core::{Root, RootId};
 use notify::{
-    Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode},
 };
 
@@ -44,12 +44,14 @@ pub(crate) struct Sources {
     hidden: bool,
     poll_every: Duration,
     of: HashMap<RootId, Source>,
+    /// Whether roots are followed already.
+    started: bool,
 }
 
 impl Sources {
     pub(crate) fn new(inbox: Arc<Inbox>, own: &[PathBuf], hidden: bool, poll_seconds: u64) -> Self {
         let poll_every = Duration::from_secs(poll_seconds.max(1));
-        Self { inbox, own: own.to_vec(), hidden, poll_every, of: HashMap::new() }
+        Self { inbox, own: own.to_vec(), hidden, poll_every, of: HashMap::new(), started: false }
     }
 
     /// Follows the roots: new ones, ones that came or went, ones at whose path another folder stands now. Each
@@ -69,7 +71,43 @@ impl Sources {
                 }
             }
             self.of.insert(root.id, source);
-            self.inbox.rescan(root.id);
+            if self.started {
+                // Not at once: whoever added the root asks for a run over it now, and is told what that did.
+                self.inbox.note(root.id, Path::new(""));
+            } else {
+                self.inbox.rescan(root.id);
+            }
+        }
+        self.started = true;
+    }
+
+    /// Forgets these roots, so that they are followed anew: where events are lost, folders may have come or moved
+    /// unnoticed.
+    pub(crate) fn forget(&mut self, lost: &HashSet<RootId>) {
+        // One that is polled has no events to lose.
+        self.of.retain(|id, source| source.poll.is_some() || !lost.contains(id));
+    }
+
+    /// Watches the folders among `paths`. The system's watcher follows new folders by itself, but it gives up on a
+    /// whole tree where one folder in it cannot be watched.
+    pub(crate) fn look_below(
+        &mut self,
+        paths: &[(RootId, PathBuf)],
+        roots: &[Root],
+        progress: OnProgress<'_>,
+    ) {
+        for (id, relative) in paths.iter().filter(|(_, relative)| !relative.as_os_str().is_empty()) {
+            let Some(root) = roots.iter().find(|root| root.id == *id) else { continue };
+            let Some(watcher) = self.of.get_mut(id).and_then(|source| source.watcher.as_mut()) else {
+                continue;
+            };
+            let folder = root.absolute(relative);
+            if !is_folder(&folder) {
+                continue;
+            }
+            if let Err(cause) = watch_below(watcher, &folder) {
+                self.poll_instead(root, reason(&cause), progress);
+            }
         }
     }
 
@@ -114,7 +152,11 @@ impl Sources {
         let handler = self.handler(root);
         let config = Config::default().with_follow_symlinks(false);
         let mut watcher = RecommendedWatcher::new(handler, config).map_err(|cause| reason(&cause))?;
-        watcher.watch(folder, mode).map_err(|cause| reason(&cause))?;
+        match mode {
+            RecursiveMode::Recursive => watch_below(&mut watcher, folder),
+            RecursiveMode::NonRecursive => watcher.watch(folder, mode),
+        }
+        .map_err(|cause| reason(&cause))?;
         Ok(watcher)
     }
 
@@ -123,12 +165,12 @@ impl Sources {
         let (id, path, is_file) = (root.id, root.path.clone(), root.is_file);
         move |event| {
             let event = match event {
-                Ok(event) if event.need_rescan() => return inbox.rescan(id),
+                Ok(event) if event.need_rescan() => return inbox.lost(id),
                 Ok(event) => event,
                 Err(cause) if matches!(cause.kind, notify::ErrorKind::MaxFilesWatch) => {
                     return inbox.broken(id, reason(&cause));
                 }
-                Err(_) => return inbox.rescan(id),
+                Err(_) => return inbox.lost(id),
             };
             if !tells_of_a_change(event.kind) {
                 return;
@@ -151,6 +193,32 @@ impl Sources {
     }
 }
 
+/// Watches a folder and all below it that can be watched. The system's watcher stops at the first folder that it
+/// cannot watch (no permission, deleted meanwhile), so what is below is then tried folder by folder.
+///
+/// # Errors
+/// The system watches no more folders.
+fn watch_below(watcher: &mut impl Watcher, folder: &Path) -> notify::Result<()> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        match watcher.watch(&folder, RecursiveMode::Recursive) {
+            Ok(()) => {}
+            Err(cause) if is_limit(&cause) => return Err(cause),
+            Err(cause) => {
+                tracing::debug!("{}: {cause}", folder.display());
+                let Ok(entries) = fs::read_dir(&folder) else { continue };
+                folders.extend(entries.flatten().map(|entry| entry.path()).filter(|path| is_folder(path)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is a folder, and no link to one.
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
 /// Reading is no change, and docent's own reading makes such events too.
 fn tells_of_a_change(kind: EventKind) -> bool {
     match kind {
@@ -160,12 +228,17 @@ fn tells_of_a_change(kind: EventKind) -> bool {
     }
 }
 
-fn reason(cause: &notify::Error) -> String {
+/// Whether the system's limit on watches, or on watchers (24 is EMFILE), is reached.
+fn is_limit(cause: &notify::Error) -> bool {
     match &cause.kind {
-        notify::ErrorKind::MaxFilesWatch => WATCH_LIMIT.into(),
-        notify::ErrorKind::Io(io) if io.raw_os_error() == Some(24) => WATCH_LIMIT.into(),
-        _ => cause.to_string(),
+        notify::ErrorKind::MaxFilesWatch => true,
+        notify::ErrorKind::Io(io) => io.raw_os_error() == Some(24),
+        _ => false,
     }
+}
+
+fn reason(cause: &notify::Error) -> String {
+    if is_limit(cause) { WATCH_LIMIT.into() } else { cause.to_string() }
 }
 
 fn identity(root: &Root) -> Identity {
@@ -202,4 +275,95 @@ fn gives_no_events(folder: &std::path::Path) -> Option<&'static str> {
 #[cfg(not(target_os = "linux"))]
 fn gives_no_events(_: &std::path::Path) -> Option<&'static str> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::{EventHandler, WatcherKind};
+
+    use super::*;
+
+    /// As the one for inotify: it stops at the first folder that it cannot watch.
+    #[derive(Debug, Default)]
+    struct Fake {
+        watched: HashSet<PathBuf>,
+        limit: Option<usize>,
+    }
+
+    impl Watcher for Fake {
+        fn new<F: EventHandler>(_: F, _: Config) -> notify::Result<Self> {
+            Ok(Self::default())
+        }
+
+        fn watch(&mut self, path: &Path, _: RecursiveMode) -> notify::Result<()> {
+            if path.ends_with("closed") {
+                return Err(notify::Error::io(std::io::ErrorKind::PermissionDenied.into()));
+            }
+            if self.limit.is_some_and(|limit| self.watched.len() >= limit) {
+                return Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
+            }
+            self.watched.insert(path.to_owned());
+            let mut below: Vec<PathBuf> =
+                fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+            below.sort();
+            below
+                .iter()
+                .filter(|path| is_folder(path))
+                .try_for_each(|path| self.watch(path, RecursiveMode::Recursive))
+        }
+
+        fn unwatch(&mut self, _: &Path) -> notify::Result<()> {
+            Ok(())
+        }
+
+        fn kind() -> WatcherKind {
+            WatcherKind::NullWatcher
+        }
+    }
+
+    #[test]
+    fn a_root_that_lost_events_is_watched_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root {
+            id: RootId(1),
+            collection: "work".into(),
+            path: dir.path().to_owned(),
+            is_file: false,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            device: None,
+            unavailable: None,
+        };
+        let inbox = Arc::new(Inbox::default());
+        let mut sources = Sources::new(Arc::clone(&inbox), &[], false, 60);
+        let whole = || inbox.wait(Duration::ZERO, Duration::from_secs(10)).paths;
+        let roots = std::slice::from_ref(&root);
+        sources.follow(roots, &|_| {});
+        assert_eq!(whole(), [(root.id, PathBuf::new())], "at the start");
+        // The watcher has missed this folder, as it were.
+        if let Some(watcher) = sources.of.get_mut(&root.id).and_then(|source| source.watcher.as_mut()) {
+            watcher.unwatch(dir.path()).unwrap();
+        }
+        fs::create_dir(dir.path().join("missed")).unwrap();
+        sources.forget(&HashSet::from([root.id]));
+        sources.follow(roots, &|_| {});
+        assert_eq!(whole(), [(root.id, PathBuf::new())], "as a whole, once more");
+        fs::write(dir.path().join("missed/a.md"), "One.").unwrap();
+        assert_eq!(whole(), [(root.id, "missed/a.md".into())]);
+    }
+
+    #[test]
+    fn one_folder_that_cannot_be_watched_costs_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        for path in ["a/closed/inside", "b/c", "z/closed", "z/last"] {
+            fs::create_dir_all(dir.path().join(path)).unwrap();
+        }
+        let mut watcher = Fake::default();
+        watch_below(&mut watcher, dir.path()).unwrap();
+        for path in ["", "a", "b", "b/c", "z", "z/last"] {
+            assert!(watcher.watched.contains(&dir.path().join(path)), "{path}");
+        }
+        let mut limited = Fake { limit: Some(3), ..Fake::default() };
+        assert!(is_limit(&watch_below(&mut limited, dir.path()).unwrap_err()));
+    }
 }

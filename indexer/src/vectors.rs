@@ -38,6 +38,10 @@ pub(crate) fn run_vectors(run: &Run<'_>) -> Result<RunReport> {
     let mut report = RunReport::default();
     let mut total = run.store.count_without_vector()?;
     if total == 0 {
+        // What was deleted is purged all the same.
+        if !run.cancel.is_cancelled() {
+            run.store.maintain()?;
+        }
         return Ok(report);
     }
     let unpublished: Mutex<HashSet<PassageId>> = Mutex::default();

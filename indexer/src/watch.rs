@@ -6,6 +6,7 @@
 
 use std::{
     fmt,
+    path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, Sender, channel},
@@ -13,10 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docent_core::{Error, ErrorKind, Result, WatchConfig};
+use docent_core::{Error, ErrorKind, Result, RootId, WatchConfig};
 
 use crate::{
-    inbox::{Inbox, IndexEvent, Request},
+    busy::BusyFiles,
+    inbox::{Inbox, IndexEvent, Request, ended},
     progress::{Cancel, OnProgress, Progress, RunReport},
     run::{Indexer, Run, Scope},
     sources::Sources,
@@ -54,7 +56,7 @@ impl fmt::Debug for WatchHandle {
 
 impl WatchHandle {
     /// Asks for a run over `scope`. Progress comes first, then [`IndexEvent::Done`] once words and vectors are
-    /// published. The channel closes without it when the watcher stops.
+    /// published, or with an error when the watcher ends before that.
     pub fn index(&self, scope: Scope) -> Receiver<IndexEvent> {
         let (events, receiver) = channel();
         self.inbox.request(Request { scope, events });
@@ -122,6 +124,14 @@ struct Waiting {
     began: Instant,
 }
 
+struct CloseOnDrop<'i>(&'i Inbox);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 type Listeners = Mutex<Vec<Sender<IndexEvent>>>;
 
 impl Watcher {
@@ -161,9 +171,19 @@ impl Watcher {
         };
         let run = self.indexer.run(&tell, cancel);
         let lane = Lane::default();
+        self.inbox.open();
         std::thread::scope(|scope| {
             let vectors = scope.spawn(|| self.vectors(&run, &lane));
-            Loop::new(self, &run, &lane, &listeners).until_cancelled();
+            let waiting = {
+                // Also when it breaks down, nobody is to wait for it.
+                let _close = CloseOnDrop(&self.inbox);
+                let mut words = Loop::new(self, &run, &lane, &listeners);
+                words.until_cancelled();
+                words.waiting
+            };
+            for one in waiting {
+                drop(one.events.send(IndexEvent::Done(Err(ended()))));
+            }
             lane.stop();
             vectors.join().map_err(|_| Error::new(ErrorKind::Internal, "the embedding thread broke down"))
         })
@@ -210,6 +230,7 @@ struct Loop<'w, 'r> {
     listeners: &'w Listeners,
     sources: Sources,
     waiting: Vec<Waiting>,
+    busy: BusyFiles,
     heartbeat: Instant,
     rescan: Instant,
     published: Option<u64>,
@@ -232,6 +253,7 @@ impl<'w, 'r> Loop<'w, 'r> {
                 watcher.config.poll_seconds,
             ),
             waiting: Vec::new(),
+            busy: BusyFiles::default(),
             heartbeat: now,
             rescan: now + Duration::from_secs(watcher.config.rescan_seconds.max(1)),
             published: None,
@@ -246,8 +268,12 @@ impl<'w, 'r> Loop<'w, 'r> {
             if Instant::now() >= self.heartbeat {
                 self.beat();
             }
+            for (root, path) in self.busy.due(Instant::now()) {
+                self.watcher.inbox.note(root, &path);
+            }
             let mut work = self.watcher.inbox.wait(quiet, LOOK);
-            if work.roots_changed {
+            self.sources.forget(&work.lost);
+            if work.roots_changed || !work.lost.is_empty() {
                 self.beat();
             }
             for (root, why) in work.broken {
@@ -256,12 +282,13 @@ impl<'w, 'r> Loop<'w, 'r> {
                     self.sources.poll_instead(root, why, self.run.progress);
                 }
             }
+            // Before what changed: whoever asks is told what was done for it.
+            for request in work.requests {
+                self.requested(request);
+            }
             if !work.paths.is_empty() {
                 work.paths.sort_unstable();
                 self.changed(work.paths);
-            }
-            for request in work.requests {
-                self.requested(request);
             }
             for (ticket, result) in work.drained {
                 self.drained(ticket, &result);
@@ -288,9 +315,16 @@ impl<'w, 'r> Loop<'w, 'r> {
         }
     }
 
-    fn changed(&mut self, paths: Vec<(docent_core::RootId, std::path::PathBuf)>) {
-        match self.words(&Scope::Below(paths)) {
+    fn changed(&mut self, mut paths: Vec<(RootId, PathBuf)>) {
+        paths.retain(|path| !self.busy.rests(path));
+        if paths.is_empty() {
+            return;
+        }
+        let roots = self.watcher.indexer.roots().unwrap_or_default();
+        self.sources.look_below(&paths, &roots, self.run.progress);
+        match self.words(&Scope::Below(paths.clone())) {
             Ok(report) => {
+                self.busy.settle(&paths);
                 if report.generation.is_some() {
                     self.lane.want();
                 }
@@ -305,8 +339,8 @@ impl<'w, 'r> Loop<'w, 'r> {
 
     fn words(&mut self, scope: &Scope) -> Result<RunReport> {
         let report = self.watcher.indexer.words(self.run, scope)?;
-        for (root, path) in &report.busy_paths {
-            self.watcher.inbox.note(*root, path);
+        for path in &report.busy_paths {
+            self.busy.put_off(path.clone(), Instant::now());
         }
         self.published = report.generation.or(self.published);
         Ok(report)

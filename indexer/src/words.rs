@@ -3,8 +3,8 @@
 //! ```text
 //! plan -> jobs -> [N readers: read, hash, parse, cut] --32 results--> [committer: 256 files, 4 MB or 0.5 s]
 //! ```
-//! The jobs are a list that readers take from; a full channel stops them. Files above 8 MB are read one at a
-//! time. Batches grow during a long run, so that it does not spend its time on committing.
+//! The jobs are a list that readers take from; a full channel stops them. Files above 8 MB, and texts above 4 MB, go
+//! one at a time, from the reader until they are committed. Batches grow during a long run, so that it does not spend its time on committing.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use docent_core::{DocId, FileChange, FileUpdate, Outcome, Result, WordsBatch};
 use crate::{
     plan::{Job, Plan},
     progress::{Progress, RunReport},
-    read::{Done, Reader},
+    read::{Done, LARGE_TEXT, Reader, Turn, text_bytes},
     run::Run,
 };
 
@@ -28,7 +28,7 @@ const RESULTS: usize = 32;
 /// A batch is committed when it has this many files, ...
 const FILES: usize = 256;
 /// ... this many bytes of text, ...
-const TEXT_BYTES: usize = 4 << 20;
+const TEXT_BYTES: usize = LARGE_TEXT;
 /// ... or is this old.
 const AGE: Duration = Duration::from_millis(500);
 /// A batch never holds more than this many files that are only left out.
@@ -41,7 +41,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(50);
 /// Does what `plan` says, and reports it. Files that kept changing are `report.busy`.
 pub(crate) fn run_words(run: &Run<'_>, plan: &mut Plan) -> Result<RunReport> {
     let mut report = std::mem::take(&mut plan.report);
-    let mut committer = Committer::new(run, &mut report, plan.jobs.len());
+    let mut committer = Committer::new(run, &mut report);
     committer.at_once(plan)?;
     let plan = &*plan;
     let reader = Reader::new(run, plan);
@@ -85,19 +85,20 @@ fn read_all(
     })
 }
 
-type Read<'p> = (&'p Job, Result<Done>);
+type Read<'p> = (&'p Job, Result<Done>, Option<Turn<'p>>);
 
 fn take_jobs<'p>(
     run: &Run<'_>,
     plan: &'p Plan,
-    reader: &Reader<'_>,
+    reader: &'p Reader<'_>,
     next: &AtomicUsize,
     stop: &AtomicBool,
     results: &SyncSender<Read<'p>>,
 ) {
     while !run.cancel.is_cancelled() && !stop.load(Ordering::Relaxed) {
         let Some(job) = plan.jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-        if results.send((job, reader.read(job))).is_err() {
+        let (done, turn) = reader.read(job);
+        if results.send((job, done, turn)).is_err() {
             return;
         }
     }
@@ -118,7 +119,7 @@ struct Committer<'r, 'c> {
 }
 
 impl<'r, 'c> Committer<'r, 'c> {
-    fn new(run: &'r Run<'c>, report: &'r mut RunReport, total: usize) -> Self {
+    fn new(run: &'r Run<'c>, report: &'r mut RunReport) -> Self {
         Self {
             run,
             report,
@@ -128,27 +129,30 @@ impl<'r, 'c> Committer<'r, 'c> {
             since: None,
             commits: 0,
             done: 0,
-            total: total as u64,
+            total: 0,
             reported: None,
         }
     }
 
-    /// What needs no reading: removals first, so that the place of a moved document is free.
+    /// What needs no reading: removals first, so that the place of a moved document is free, and moves before new
+    /// files are entered, so that the place that a document left is.
     fn at_once(&mut self, plan: &mut Plan) -> Result<()> {
-        self.remove(std::mem::take(&mut plan.removed));
+        self.batch.removed.append(&mut plan.removed);
+        self.flush()?;
+        self.report.moved += plan.moves.len() as u64;
+        self.run.store.change_files(&plan.moves)?;
+        plan.enter(self.run.store)?;
+        self.total = plan.jobs.len() as u64;
         self.report.skipped += plan.skips.len() as u64;
-        let mut skips = std::mem::take(&mut plan.skips).into_iter();
-        loop {
+        let mut skips = std::mem::take(&mut plan.skips).into_iter().peekable();
+        while skips.peek().is_some() {
             self.batch.updates.extend(skips.by_ref().take(SKIPS));
-            if self.batch.is_empty() {
-                break;
-            }
             self.flush()?;
         }
-        self.report.moved += plan.moves.len() as u64;
-        self.run.store.change_files(&plan.moves)
+        Ok(())
     }
 
+    /// Removes documents that were found.
     fn remove(&mut self, docs: impl IntoIterator<Item = DocId>) {
         let before = self.batch.removed.len();
         self.batch.removed.extend(docs);
@@ -160,7 +164,13 @@ impl<'r, 'c> Committer<'r, 'c> {
             let wait =
                 self.since.map_or(Duration::from_secs(1), |since| self.age().saturating_sub(since.elapsed()));
             match results.recv_timeout(wait) {
-                Ok((job, done)) => self.add(plan, job, done?),
+                Ok((job, done, turn)) => {
+                    self.add(plan, job, done?);
+                    // The next large text waits until this one is out of memory.
+                    if turn.is_some() {
+                        self.flush()?;
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.flush(),
             }
@@ -176,10 +186,9 @@ impl<'r, 'c> Committer<'r, 'c> {
         self.since.get_or_insert_with(Instant::now);
         match done {
             Done::Update(update) => {
+                self.text_bytes += text_bytes(&update.outcome);
                 match &update.outcome {
-                    Outcome::Indexed { passages, .. } => {
-                        self.text_bytes +=
-                            passages.iter().map(|p| p.text.len() + p.context.len()).sum::<usize>();
+                    Outcome::Indexed { .. } => {
                         *(if job.is_new { &mut self.report.added } else { &mut self.report.changed }) += 1;
                     }
                     Outcome::Skipped { .. } => self.report.skipped += 1,
@@ -199,9 +208,7 @@ impl<'r, 'c> Committer<'r, 'c> {
                 self.changes.push(change);
             }
             Done::Vanished(doc) => {
-                if !job.is_new {
-                    self.report.removed += 1;
-                }
+                self.report.removed += u64::from(job.had_words);
                 self.batch.removed.push(doc);
             }
             Done::Busy => {

@@ -6,10 +6,16 @@ use std::{
     fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use docent_core::{FileChange, IndexStore};
+use docent_core::{
+    Embedder, Error, ErrorKind, FileChange, IndexStore, Outcome, ParseError, ParseErrorKind, ParsedDocument,
+    Parser, Result,
+};
 use docent_indexer::{Cancel, Progress, Scope, estimate};
 use docent_testkit::{FakeCommit, FakeEmbedder, FakeStore};
 use support::{TextParser, World};
@@ -83,6 +89,21 @@ fn a_deleted_file_is_gone() {
     assert_eq!(report.removed, 1);
     assert_eq!(world.state("a.md"), "unknown");
     assert_eq!(world.store.vectors(), 1);
+    assert_eq!(world.store.maintained(), 2, "its text is purged although there is nothing to embed");
+}
+
+#[test]
+fn only_documents_count_as_removed() {
+    let world = World::new();
+    for (path, text) in [("a.md", "One."), (".hidden", "x"), ("empty.md", ""), ("locked.md", "LOCKED")] {
+        world.write(path, text);
+    }
+    assert_eq!(world.run().added, 1);
+    for path in ["a.md", ".hidden", "empty.md", "locked.md"] {
+        fs::remove_file(world.path(path)).unwrap();
+    }
+    assert_eq!(world.run().removed, 1);
+    assert!(world.store.records().is_empty());
 }
 
 #[test]
@@ -153,6 +174,194 @@ fn a_file_renamed_over_another_takes_its_place() {
     assert_eq!((report.moved, report.passages_embedded), (1, 0));
     assert_eq!(world.store.find("One."), [PathBuf::from("b.md")]);
     assert_eq!(world.store.records().len(), 1);
+}
+
+#[test]
+fn rotated_logs_are_moved_and_only_the_new_one_is_embedded() {
+    let world = World::new();
+    for n in 1..=3 {
+        world.write(format!("log.{n}.md"), &format!("Entry of day {n}."));
+    }
+    world.run();
+    let docs = |n: u32| world.store.record(format!("log.{n}.md")).unwrap().doc;
+    let (first, second) = (docs(1), docs(2));
+    for n in [2, 1] {
+        fs::rename(world.path(format!("log.{n}.md")), world.path(format!("log.{}.md", n + 1))).unwrap();
+    }
+    world.write("log.1.md", "Entry of day 4.");
+    let report = world.run();
+    assert_eq!((report.moved, report.added, report.removed, report.passages_embedded), (2, 1, 1, 1));
+    assert_eq!((docs(2), docs(3)), (first, second));
+    assert_eq!(world.store.find("day 4"), [PathBuf::from("log.1.md")]);
+    assert!(world.store.find("day 3").is_empty());
+    assert_eq!(world.store.records().len(), 3);
+    let report = world.run();
+    assert_eq!((report.moved, report.added, report.changed, report.touched), (0, 0, 0, 0));
+}
+
+#[test]
+fn files_that_change_places_are_read_again() {
+    let world = World::new();
+    world.write("a.md", "One.");
+    world.write("b.md", "Two.");
+    world.run();
+    for (from, to) in [("a.md", "x"), ("b.md", "a.md"), ("x", "b.md")] {
+        fs::rename(world.path(from), world.path(to)).unwrap();
+    }
+    let report = world.run();
+    assert_eq!((report.moved, report.changed), (0, 2));
+    assert_eq!(world.store.find("One."), [PathBuf::from("b.md")]);
+    assert_eq!(world.store.find("Two."), [PathBuf::from("a.md")]);
+}
+
+#[test]
+fn another_extension_makes_another_document() {
+    let world = World::new();
+    world.write("notes.txt", "# One\n\nText.");
+    world.write("copied.txt", "# Two\n\nMore.");
+    world.write("kept.TXT", "# Three\n\nAnd more.");
+    world.run();
+    fs::rename(world.path("notes.txt"), world.path("notes.md")).unwrap();
+    // As a copy it is known by its bytes alone.
+    fs::copy(world.path("copied.txt"), world.path("copied.md")).unwrap();
+    fs::remove_file(world.path("copied.txt")).unwrap();
+    fs::rename(world.path("kept.TXT"), world.path("renamed.txt")).unwrap();
+    let report = world.run();
+    assert_eq!((report.moved, report.added, report.removed), (1, 2, 2));
+    assert_eq!(world.store.find("Text."), [PathBuf::from("notes.md")]);
+    assert_eq!(world.store.records().len(), 3);
+}
+
+#[test]
+fn equal_files_are_not_compared_with_each_other() {
+    let world = World::new();
+    for n in 0..100 {
+        world.write(format!("{n}.md"), "The same template.");
+        world.write(format!("empty/{n}.md"), "");
+    }
+    assert_eq!(world.run().added, 100);
+    assert_eq!(world.store.lookups(), 1);
+    // They move all at once, as copies.
+    for n in 0..100 {
+        fs::create_dir_all(world.path("copies")).unwrap();
+        fs::copy(world.path(format!("{n}.md")), world.path(format!("copies/{n}.md"))).unwrap();
+        fs::remove_file(world.path(format!("{n}.md"))).unwrap();
+    }
+    let report = world.run();
+    assert_eq!((report.moved, report.added, report.removed), (100, 0, 0));
+    assert_eq!(world.store.lookups(), 2);
+}
+
+/// Needs a library that may come later.
+struct NeedsLibrary(AtomicBool);
+
+impl Parser for NeedsLibrary {
+    fn parse(&self, path: &Path, bytes: &[u8]) -> Result<ParsedDocument, ParseError> {
+        if self.0.load(Ordering::SeqCst) {
+            return TextParser.parse(path, bytes);
+        }
+        Err(ParseError::new(ParseErrorKind::Unavailable, "needs a library"))
+    }
+}
+
+#[test]
+fn what_failed_for_lack_of_a_library_is_tried_again() {
+    let world = World::new();
+    world.write("a.md", "One.");
+    let parser = Arc::new(NeedsLibrary(AtomicBool::new(false)));
+    let indexer = world.indexer_with(parser.clone(), world.embedder.clone());
+    let run = || indexer.run_once(&Scope::All, &|_| {}, &Cancel::new()).unwrap();
+    assert_eq!(run().failed, 1);
+    assert_eq!(world.state("a.md"), "failed: needs a library");
+    assert_eq!(run().failed, 1, "it is still missing");
+    parser.0.store(true, Ordering::SeqCst);
+    assert_eq!(run().failed, 0);
+    assert_eq!(world.state("a.md"), "searchable");
+}
+
+/// A tokeniser that some texts are too much for.
+struct Choosy(Arc<FakeEmbedder>);
+
+impl Embedder for Choosy {
+    fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    fn dimensions(&self) -> usize {
+        self.0.dimensions()
+    }
+
+    fn max_tokens(&self) -> usize {
+        self.0.max_tokens()
+    }
+
+    fn token_ends(&self, text: &str) -> Result<Vec<usize>> {
+        assert!(!text.contains("BREAK"), "asked to");
+        if text.contains("REFUSE") {
+            return Err(Error::new(ErrorKind::Model, "cannot read it"));
+        }
+        if text.contains("MISSING") {
+            return Err(Error::new(ErrorKind::ModelMissing, "no model"));
+        }
+        self.0.token_ends(text)
+    }
+
+    fn embed_query(&self, text: &str) -> Result<Vec<f32>> {
+        self.0.embed_query(text)
+    }
+
+    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        self.0.embed_passages(texts)
+    }
+
+    fn unload(&self) {
+        self.0.unload();
+    }
+}
+
+#[test]
+fn a_text_that_cannot_be_cut_costs_its_own_document_only() {
+    let world = World::new();
+    world.write("a.md", "One.");
+    world.write("break.md", "BREAK");
+    world.write("refuse.md", "REFUSE");
+    let indexer = world.indexer_with(Arc::new(TextParser), Arc::new(Choosy(world.embedder.clone())));
+    let run = || indexer.run_once(&Scope::All, &|_| {}, &Cancel::new());
+    let report = run().unwrap();
+    assert_eq!((report.added, report.failed), (1, 2));
+    assert_eq!(world.state("a.md"), "searchable");
+    assert_eq!(world.state("break.md"), "failed: its text could not be cut into passages");
+    assert_eq!(world.state("refuse.md"), "failed: cannot read it");
+    // Without a model there is nothing to be done for any of them.
+    world.write("missing.md", "MISSING");
+    assert_eq!(run().unwrap_err().kind(), ErrorKind::ModelMissing);
+}
+
+#[test]
+fn large_texts_are_committed_one_at_a_time() {
+    let world = World::new();
+    for n in 0..4 {
+        world.write(format!("large{n}.md"), &format!("Line {n} of many.\n").repeat(300_000));
+        world.write(format!("small{n}.md"), &format!("Text {n}."));
+    }
+    let cancel = Cancel::new();
+    let stop_at_vectors = |event| {
+        if matches!(event, Progress::Embedding { .. }) {
+            cancel.cancel();
+        }
+    };
+    let report = world.indexer().run_once(&Scope::All, &stop_at_vectors, &cancel).unwrap();
+    assert_eq!((report.added, report.failed), (8, 0));
+    let bytes = |outcome: &Outcome| match outcome {
+        Outcome::Indexed { passages, .. } => passages.iter().map(|passage| passage.text.len()).sum(),
+        _ => 0,
+    };
+    for commit in world.store.commits() {
+        if let FakeCommit::Words(batch) = commit {
+            let large = batch.updates.iter().filter(|update| bytes(&update.outcome) > 4 << 20).count();
+            assert!(large <= 1, "{large} at once");
+        }
+    }
 }
 
 #[test]
@@ -329,7 +538,7 @@ fn a_folder_without_permission_keeps_its_documents() {
     fs::set_permissions(world.path("sub"), fs::Permissions::from_mode(0o000)).unwrap();
     let report = world.run();
     fs::set_permissions(world.path("sub"), fs::Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(report.removed, 0);
+    assert_eq!((report.removed, report.failed), (0, 1));
     assert_eq!(report.failures[0].reason, "permission denied");
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docent_core::{IndexStore, WatchConfig};
+use docent_core::{ErrorKind, IndexStore, WatchConfig};
 use docent_indexer::{Cancel, IndexEvent, Progress, Scope, WatchHandle, Watcher};
 use docent_testkit::{FakeEmbedder, FakeStore};
 use support::World;
@@ -112,6 +112,75 @@ fn folders_move_in_around_and_out() {
 }
 
 #[test]
+fn moves_within_and_across_roots_embed_nothing() {
+    let world = World::new();
+    let other = world.dir.path().join("other");
+    fs::create_dir(&other).unwrap();
+    world.store.add_root("work", &other);
+    for n in 0..10 {
+        world.write(format!("{n}.md"), &format!("Text {n}."));
+    }
+    watching(&world, config(), |_, _| {
+        until("all is searchable", || world.embedder.passages() == 10 && world.store.vectors() == 10);
+        for n in 0..5 {
+            fs::rename(world.path(format!("{n}.md")), world.path(format!("moved{n}.md"))).unwrap();
+        }
+        for n in 5..10 {
+            fs::rename(world.path(format!("{n}.md")), other.join(format!("moved{n}.md"))).unwrap();
+        }
+        for n in 0..10 {
+            searchable(&world, &format!("moved{n}.md"));
+        }
+        until("the old places are empty", || world.store.records().len() == 10);
+        assert_eq!(world.embedder.passages(), 10);
+    });
+}
+
+#[test]
+fn a_rotation_embeds_only_what_is_new() {
+    let world = World::new();
+    world.write("log.1.md", "Monday.");
+    world.write("log.2.md", "Sunday.");
+    watching(&world, config(), |_, _| {
+        until("all is searchable", || world.store.vectors() == 2);
+        fs::rename(world.path("log.2.md"), world.path("log.3.md")).unwrap();
+        fs::rename(world.path("log.1.md"), world.path("log.2.md")).unwrap();
+        world.write("log.1.md", "Tuesday.");
+        until("the new one is searchable", || world.store.vectors() == 3);
+        assert_eq!(world.store.find("Sunday."), [Path::new("log.3.md")]);
+        assert_eq!(world.store.find("Monday."), [Path::new("log.2.md")]);
+        assert_eq!(world.embedder.passages(), 3);
+    });
+}
+
+#[test]
+fn a_request_to_a_watcher_that_ends_is_answered() {
+    let world = World::with(FakeStore::new(), FakeEmbedder::new().with_delay(Duration::from_millis(50)));
+    for n in 0..100 {
+        world.write(format!("{n}.md"), &format!("Text {n}."));
+    }
+    let watcher = Watcher::new(world.indexer(), config());
+    let (handle, cancel) = (watcher.handle(), Cancel::new());
+    let kind = |answers: std::sync::mpsc::Receiver<IndexEvent>| {
+        let last = answers.iter().find_map(|event| match event {
+            IndexEvent::Done(result) => Some(result),
+            IndexEvent::Progress(_) => None,
+        });
+        last.unwrap().unwrap_err().kind()
+    };
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| watcher.run(&|_| {}, &cancel));
+        let stop = StopAtEnd(&cancel);
+        until("embedding has begun", || world.embedder.passages() > 0);
+        let answers = handle.index(Scope::All);
+        drop(stop);
+        assert_eq!(kind(answers), ErrorKind::Unavailable, "its vectors are not done");
+        running.join().unwrap().unwrap();
+    });
+    assert_eq!(kind(handle.index(Scope::All)), ErrorKind::Unavailable, "nobody is there any more");
+}
+
+#[test]
 fn an_editor_that_replaces_the_file_is_followed() {
     let world = World::new();
     let file = world.dir.path().join("single.md");
@@ -164,6 +233,7 @@ fn other_commands_hand_their_work_over() {
         }
         let report = done.unwrap();
         assert!(!report.interrupted && report.seconds > 0.0, "{report:?}");
+        assert_eq!(report.added, 1, "what the request did, not what the watcher found before it: {report:?}");
         assert_eq!(world.state("x.md"), "searchable");
         fs::write(other.join("y.md"), "Watched too.").unwrap();
         searchable(&world, "y.md");

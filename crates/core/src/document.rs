@@ -6,6 +6,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EmbedKey, Location};
 
+/// The most blocks of a document: a parser that comes to it has met a file made to exhaust memory.
+pub const MOST_BLOCKS: usize = 400_000;
+/// A document that has this many blocks gets small ones joined, ...
+const MANY_BLOCKS: usize = 100_000;
+/// ... up to this many bytes, about what a passage holds.
+const JOINED_BYTES: usize = 1024;
+/// The most characters of a heading or title where it is repeated: in every block below it, in every passage.
+const HEADING_CHARS: usize = 200;
+
+/// A heading or title as it stands above other text: on one line, and cut where it is longer than any heading.
+pub fn heading_words(text: &str) -> String {
+    let mut words = String::new();
+    for word in text.split_whitespace() {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+        if words.len() > HEADING_CHARS * 4 {
+            break;
+        }
+    }
+    if let Some((end, _)) = words.char_indices().nth(HEADING_CHARS) {
+        words.truncate(end);
+    }
+    words
+}
+
 /// What a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,6 +86,35 @@ impl ParsedDocument {
     pub fn block_text(&self, block: &Block) -> &str {
         self.text.get(block.range.clone()).unwrap_or_default()
     }
+
+    /// Adds a block. Where there are very many, a small one is joined to its like before it; beyond
+    /// [`MOST_BLOCKS`] nothing is added.
+    pub fn push_block(&mut self, block: Block) {
+        if self.blocks.len() >= MANY_BLOCKS
+            && let Some(last) = self.blocks.last_mut()
+            && last.joins(&block)
+        {
+            last.range.end = block.range.end;
+            last.location = std::mem::take(&mut last.location).through(&block.location);
+        } else if self.blocks.len() < MOST_BLOCKS {
+            self.blocks.push(block);
+        }
+    }
+}
+
+impl Block {
+    fn joins(&self, next: &Self) -> bool {
+        let place = |block: &Self| {
+            let Location { page, slide, cells, .. } = &block.location;
+            (block.kind, *page, *slide, cells.is_none())
+        };
+        !matches!(self.kind, BlockKind::Heading | BlockKind::Table)
+            && place(self) == place(next)
+            && next.range.end - self.range.start <= JOINED_BYTES
+            && self.location.heading == next.location.heading
+            && self.location.sheet == next.location.sheet
+            && self.location.part == next.location.part
+    }
 }
 
 /// Builds a [`ParsedDocument`] whose text is put together block by block.
@@ -92,9 +148,9 @@ impl DocumentBuilder {
 
     /// Sets the title, unless it is blank or there is one already.
     pub fn title(&mut self, title: &str) {
-        let title = title.trim();
+        let title = heading_words(title);
         if !title.is_empty() && self.document.title.is_none() {
-            self.document.title = Some(title.to_owned());
+            self.document.title = Some(title);
         }
     }
 
@@ -115,7 +171,7 @@ impl DocumentBuilder {
             return;
         }
         self.headings.retain(|(above, _)| *above < level);
-        self.headings.push((level, text.split_whitespace().collect::<Vec<_>>().join(" ")));
+        self.headings.push((level, heading_words(text)));
         self.add(BlockKind::Heading, level, text, 0, location);
     }
 
@@ -144,7 +200,12 @@ impl DocumentBuilder {
         if location.heading.is_empty() {
             location.heading = self.headings.iter().map(|(_, text)| text.clone()).collect();
         }
-        self.document.blocks.push(Block { kind, level, range: start..end, header, location });
+        self.document.push_block(Block { kind, level, range: start..end, header, location });
+    }
+
+    /// Bytes of text until now.
+    pub fn text_bytes(&self) -> usize {
+        self.document.text.len()
     }
 
     /// The document.

@@ -15,7 +15,9 @@ mod report;
 mod traits;
 
 pub use config::{AskConfig, Config, IndexConfig, ModelsConfig, SearchConfig, WatchConfig};
-pub use document::{Block, BlockKind, DocumentBuilder, ParsedDocument, Passage, embedded_text};
+pub use document::{
+    Block, BlockKind, DocumentBuilder, MOST_BLOCKS, ParsedDocument, Passage, embedded_text, heading_words,
+};
 pub use error::{Error, ErrorKind, ErrorReport, IoContext, Result};
 pub use files::{FileChange, FileRecord, FileState, FileUpdate, Outcome, Root, Stamp, WordsBatch};
 pub use filter::Filter;

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Read as _,
     ops::ControlFlow,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
 };
 
@@ -272,17 +272,19 @@ impl Inner {
         Ok(writer)
     }
 
-    /// As [`Self::writer`], but an index that cannot be opened is set aside; the folder that it lies in then.
-    pub(crate) fn writer_setting_aside(&self) -> Result<(Arc<StoreWriter>, Option<PathBuf>)> {
+    /// The write side of an index that was checked and repaired, and what the check found. One that this process has
+    /// open already is repaired as far as it can be without being closed.
+    pub(crate) fn repaired_writer(&self) -> Result<(Arc<StoreWriter>, CheckReport)> {
         let mut writing = lock(&self.writing);
         if let Some(writer) = writing.upgrade() {
-            return Ok((writer, None));
+            let report = writer.check(true)?;
+            return Ok((writer, report));
         }
-        let (writer, aside) = StoreWriter::open_or_set_aside(&self.home, &self.identity())?;
+        let (writer, report) = StoreWriter::repair(&self.home, &self.identity())?;
         let writer = Arc::new(writer);
         *writing = Arc::downgrade(&writer);
         *lock(&self.reading) = None;
-        Ok((writer, aside))
+        Ok((writer, report))
     }
 
     /// Says that models are in use, so that a watching process keeps them.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use docent_core::{
-    CheckReport, Difference, DryRunReport, Embedder, Error, ErrorKind, IndexReport, IoContext as _, Result,
+    CheckReport, DryRunReport, Embedder, Error, ErrorKind, IndexReport, IoContext as _, Result,
     Root, RootId,
 };
 use docent_indexer::{
@@ -218,24 +218,16 @@ impl Inner {
     }
 
     pub(crate) fn check(&self, repair: bool, on_event: &OnEvent, cancel: &Cancel) -> Result<CheckReport> {
-        if !self.home.catalog().exists() {
+        if !docent_store::exists(&self.home) {
             return Ok(CheckReport { clean: true, ..CheckReport::default() });
         }
-        let (writer, aside) = if repair { self.writer_setting_aside()? } else { (self.writer()?, None) };
-        let mut report = writer.check(repair)?;
-        if repair {
-            // What is deleted leaves the disk now, not when it is due.
-            writer.maintain_now(true)?;
+        if !repair {
+            return self.writer()?.check(false);
         }
-        if let Some(aside) = aside {
-            report.differences.push(Difference {
-                kind: "set_aside".into(),
-                path: Some(aside.display().to_string()),
-                detail: "the stores could not be opened; they were set aside and are rebuilt".into(),
-            });
-            report.repaired += 1;
-        }
-        if repair && writer.has_backlog()? {
+        let (writer, mut report) = self.repaired_writer()?;
+        // What is deleted leaves the disk now, not when it is due.
+        writer.maintain_now(true)?;
+        if writer.has_backlog()? {
             let handle = lock(&self.watching).clone();
             self.run(&writer, handle.as_ref(), Scope::All, on_event, cancel)?;
             report.generation = writer.store().generation()?;
@@ -344,7 +336,7 @@ fn through_watcher(
             }
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
-                return Err(Error::new(ErrorKind::Interrupted, "the watching docent was stopped")
+                return Err(Error::new(ErrorKind::Unavailable, "the watching docent was stopped")
                     .hint("what was finished is searchable; `docent index` goes on from there"));
             }
         }

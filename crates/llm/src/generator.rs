@@ -5,10 +5,10 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Sender, channel, sync_channel},
+        mpsc::{RecvTimeoutError, Sender, channel, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use docent_core::{Error, ErrorKind, GenerateRequest, Generated, Generator, Result};
@@ -20,6 +20,9 @@ use crate::{
 
 /// Pieces of text that may wait for a slow reader before the model does.
 const PIECES: usize = 64;
+
+/// While the model says nothing, the caller is asked this often whether to go on.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A GGUF model, loaded when first used. Any number of threads may share it; they are served one after the
 /// other.
@@ -116,7 +119,12 @@ impl Generator for LlamaGenerator {
         self.send(Command::Generate(Box::new(job)))?;
 
         let mut text = String::new();
-        for event in received {
+        loop {
+            let event = match received.recv_timeout(ASK_AGAIN) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => Event::Text(String::new()),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.gone()),
+            };
             match event {
                 // Pieces that were under way when the caller had enough.
                 Event::Text(_) if stop.load(Ordering::Relaxed) => {}
@@ -129,7 +137,6 @@ impl Generator for LlamaGenerator {
                 Event::Done(generated) => return generated.map(|report| Generated { text, ..report }),
             }
         }
-        Err(self.gone())
     }
 
     fn unload(&self) {

@@ -1,5 +1,7 @@
 //! The one sequence of tokens that a model has read, and how the next prompt makes use of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use docent_core::{Error, ErrorKind, Result};
 use llama_cpp_2::{
     context::LlamaContext, llama_batch::LlamaBatch, sampling::LlamaSampler, token::LlamaToken,
@@ -51,16 +53,17 @@ impl<'model> Sequence<'model> {
         self.context.n_ctx() as usize
     }
 
-    /// Reads `prompt`, and says how many of its tokens were there already or were restored.
-    pub(crate) fn read(&mut self, prompt: &Prompt) -> Result<usize> {
-        let read = self.try_read(prompt);
+    /// Reads `prompt`, and says how many of its tokens were there already or were restored. Reading ends early,
+    /// with nothing kept, when `stop` is set.
+    pub(crate) fn read(&mut self, prompt: &Prompt, stop: &AtomicBool) -> Result<usize> {
+        let read = self.try_read(prompt, stop);
         if read.is_err() {
             self.forget();
         }
         read
     }
 
-    fn try_read(&mut self, prompt: &Prompt) -> Result<usize> {
+    fn try_read(&mut self, prompt: &Prompt, stop: &AtomicBool) -> Result<usize> {
         let Prompt { tokens, prefix } = prompt;
         let mut reused = self.reusable(prompt);
         if reused == 0 || !self.cut(reused) {
@@ -73,6 +76,10 @@ impl<'model> Sequence<'model> {
         }
         let mut at = reused;
         while at < tokens.len() {
+            if stop.load(Ordering::Relaxed) {
+                self.forget();
+                return Ok(reused);
+            }
             let border = if at < *prefix { *prefix } else { tokens.len() };
             let end = (at + CHUNK).min(border);
             self.evaluate(&tokens[at..end], at, end == tokens.len())?;
@@ -100,7 +107,8 @@ impl<'model> Sequence<'model> {
         self.context.clear_kv_cache_seq(Some(SEQUENCE as u32), from, None).unwrap_or(false)
     }
 
-    fn forget(&mut self) {
+    /// Empties the context: what is in it cannot be relied on.
+    pub(crate) fn forget(&mut self) {
         self.context.clear_kv_cache();
         self.read.clear();
         self.read_prefix = 0;

@@ -102,8 +102,12 @@ fn serve<'model>(
         }
         Command::Generate(job) => {
             let load_ms = std::mem::take(load_ms);
-            let generated = guarded(|| generate(spec, model, sequence, &job, load_ms))
-                .unwrap_or_else(|cause| Err(broke_down(spec, cause)));
+            let generated =
+                guarded(|| generate(spec, model, sequence, &job, load_ms)).unwrap_or_else(|cause| {
+                    // Broken off anywhere, the context may hold more, or less, than is known of it.
+                    sequence.forget();
+                    Err(broke_down(spec, cause))
+                });
             let _ = job.events.send(Event::Done(generated));
         }
     }
@@ -131,7 +135,7 @@ fn generate<'model>(
     if threads != sequence.threads() {
         sequence.move_to(new_context(model, spec, threads)?, threads);
     }
-    report.reused_tokens = sequence.read(&prompt)?;
+    report.reused_tokens = sequence.read(&prompt, stop)?;
 
     let vocab = model.vocab();
     let mut sampler = sampler(request);

@@ -142,6 +142,28 @@ fn a_long_prompt_is_reused_in_whole_chunks_and_answers_the_same() {
 }
 
 #[test]
+fn reading_the_prompt_can_be_stopped() {
+    let generator = smol(None);
+    let long =
+        format!("{}\n\n{}", "The index follows the folder. ".repeat(200), question("What is covered?"));
+    let asked = request(&long, 24);
+    generator.count_tokens("loads the model").unwrap();
+    let mut pieces = Vec::new();
+    let stopped = generator
+        .generate(&asked, &mut |piece| {
+            pieces.push(piece.to_owned());
+            ControlFlow::Break(())
+        })
+        .unwrap();
+    assert_eq!(pieces, [""], "it was asked before it had anything to say, and once was enough");
+    assert!(stopped.cut_short && stopped.generated_tokens == 0 && stopped.text.is_empty(), "{stopped:?}");
+    // Nothing of it is relied on, but for the prefix, which was read whole.
+    let again = answer(&generator, &asked);
+    assert!(again.reused_tokens < 256 && again.generated_tokens > 0, "{again:?}");
+    assert_eq!(again.text, answer(&smol(None), &asked).text);
+}
+
+#[test]
 fn a_damaged_state_file_is_computed_again_and_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let asked = request(&question("How long is the warranty?"), 16);

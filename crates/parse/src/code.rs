@@ -1,10 +1,8 @@
 //! Source code and JSON: blocks that end where a definition ends, or after enough lines.
 
-use std::ops::Range;
-
 use docent_core::{BlockKind, ParsedDocument};
 
-use crate::verbatim::{Verbatim, lines};
+use crate::verbatim::{self, lines};
 
 /// A block that is at least this long ends at the next blank line.
 const ENOUGH_LINES: usize = 40;
@@ -14,41 +12,35 @@ const MOST_LINES: usize = 80;
 /// Blocks end at a blank line that is followed by a line without indentation (a top-level definition in most
 /// languages), at any blank line once they are long, and at [`MOST_LINES`].
 pub(crate) fn parse(text: String, mime: &str) -> ParsedDocument {
-    let all: Vec<Range<usize>> = lines(&text).collect();
-    let mut blocks = Vec::new();
-    let mut start = 0;
-    for (number, line) in all.iter().enumerate() {
-        let length = number + 1 - start;
-        let blank = text[line.clone()].trim().is_empty();
-        let definition_follows = all.get(number + 1).is_some_and(|next| {
-            text[next.clone()]
-                .chars()
-                .next()
-                .is_some_and(|first| !first.is_whitespace() && !matches!(first, '}' | ')' | ']'))
-        });
-        if (blank && (definition_follows || length >= ENOUGH_LINES)) || length >= MOST_LINES {
-            blocks.push(all[start].start..line.end);
-            start = number + 1;
+    verbatim::build(mime, text, |document| {
+        let text = document.text();
+        let mut all = lines(text).peekable();
+        let (mut start, mut length) = (0, 0);
+        while let Some(line) = all.next() {
+            length += 1;
+            let blank = text[line.clone()].trim().is_empty();
+            let definition_follows = all.peek().is_some_and(|next| {
+                text[next.clone()]
+                    .chars()
+                    .next()
+                    .is_some_and(|first| !first.is_whitespace() && !matches!(first, '}' | ')' | ']'))
+            });
+            if (blank && (definition_follows || length >= ENOUGH_LINES)) || length >= MOST_LINES {
+                document.push(BlockKind::Code, start..line.end);
+                (start, length) = (line.end, 0);
+            }
         }
-    }
-    if let (Some(first), Some(last)) = (all.get(start), all.last()) {
-        blocks.push(first.start..last.end);
-    }
-    build(text, mime, blocks)
+        document.push(BlockKind::Code, start..text.len());
+    })
 }
 
 /// JSON lines: a block a record.
 pub(crate) fn parse_lines(text: String) -> ParsedDocument {
-    let blocks = lines(&text).collect();
-    build(text, "application/jsonl", blocks)
-}
-
-fn build(text: String, mime: &str, blocks: Vec<Range<usize>>) -> ParsedDocument {
-    let mut document = Verbatim::new(mime, text);
-    for range in blocks {
-        document.push(BlockKind::Code, range);
-    }
-    document.finish()
+    verbatim::build("application/jsonl", text, |document| {
+        for record in lines(document.text()) {
+            document.push(BlockKind::Code, record);
+        }
+    })
 }
 
 #[cfg(test)]

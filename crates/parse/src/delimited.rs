@@ -4,7 +4,7 @@ use std::path::Path;
 
 use docent_core::ParsedDocument;
 
-use crate::verbatim::Verbatim;
+use crate::verbatim;
 
 /// A first row longer than this (in bytes) is no header that is worth repeating.
 const LONGEST_HEADER: usize = 2000;
@@ -15,9 +15,8 @@ pub(crate) fn parse(text: String, path: &Path) -> ParsedDocument {
     let first = first_row(&text[start..]);
     let header = if first >= text.len() - start || first > LONGEST_HEADER { 0 } else { first };
     let end = text.len();
-    let mut document = Verbatim::new(if tabs { "text/tab-separated-values" } else { "text/csv" }, text);
-    document.table(start..end, header);
-    document.finish()
+    let mime = if tabs { "text/tab-separated-values" } else { "text/csv" };
+    verbatim::build(mime, text, |document| document.table(start..end, header))
 }
 
 /// Bytes of the first row, its line end included: newlines inside quotes do not end it.

@@ -2,9 +2,12 @@
 //!
 //! No tree is built, so a page nested a hundred thousand levels deep costs no more than its bytes.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
 
-use docent_core::{BlockKind, DocumentBuilder, Location, ParsedDocument};
+use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind};
 use html5ever::{
     tendril::StrTendril,
     tokenizer::{
@@ -13,41 +16,68 @@ use html5ever::{
     },
 };
 
+use crate::Parsed;
+
 /// An item or cell longer than this is cut into several blocks.
 const LONG: usize = 4000;
+/// The tokenizer compares each attribute of a tag with all before it, so a page can be made to take for ever. An
+/// honest one takes a small part of this time, and of a second for each megabyte.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes between two looks at the clock.
+const AT_ONCE: usize = 16 << 10;
 
 /// Parses a decoded page.
-pub(crate) fn parse(text: &str) -> ParsedDocument {
-    let mut builder = DocumentBuilder::new("text/html");
-    add(&mut builder, text, &Location::default());
-    builder.finish()
+pub(crate) fn parse(text: &str) -> Parsed {
+    parse_within(PATIENCE, text)
 }
 
-/// Adds the blocks of the page `text` to `builder`, each at `place`.
-pub(crate) fn add(builder: &mut DocumentBuilder, text: &str, place: &Location) {
-    let mut flow = read(text, false);
-    if flow.skipped.is_some() {
-        // Something that is left out is never closed: better all of it than half a page.
-        flow = read(text, true);
+fn parse_within(patience: Duration, text: &str) -> Parsed {
+    let flow = read_page(patience, text);
+    if flow.late {
+        return Err(ParseError::new(ParseErrorKind::Timeout, "takes too long to read: made to do so?"));
     }
-    builder.title(&flow.page_title);
-    for piece in &flow.pieces {
-        match piece.kind {
-            BlockKind::Heading => builder.heading(piece.level, &piece.text, place.clone()),
-            BlockKind::Table => builder.table(&piece.text, piece.header, place.clone()),
-            kind => builder.push(kind, &piece.text, place.clone()),
+    Ok(flow.builder.finish())
+}
+
+/// Adds the blocks of the page `text` to `builder`, each at `place`. Of one that takes too long it is the beginning.
+pub(crate) fn add(builder: &mut DocumentBuilder, text: &str, place: &Location) {
+    let page = read_page(PATIENCE, text).builder.finish();
+    builder.title(page.title.as_deref().unwrap_or_default());
+    for block in &page.blocks {
+        let text = page.block_text(block);
+        match block.kind {
+            BlockKind::Heading => builder.heading(block.level, text, place.clone()),
+            BlockKind::Table => builder.table(text, block.header, place.clone()),
+            kind => builder.push(kind, text, place.clone()),
         }
     }
 }
 
-fn read(text: &str, keep_all: bool) -> Flow {
+fn read_page(patience: Duration, text: &str) -> Flow {
+    let flow = read(patience, text, false);
+    if flow.skipped.is_some() && !flow.late {
+        // Something that is left out is never closed: better all of it than half a page.
+        return read(patience, text, true);
+    }
+    flow
+}
+
+fn read(patience: Duration, text: &str, keep_all: bool) -> Flow {
+    let deadline = Instant::now() + patience + Duration::from_secs((text.len() >> 20) as u64);
     let page = Page { flow: RefCell::new(Flow { keep_all, ..Flow::default() }) };
     let tokenizer = Tokenizer::new(page, TokenizerOpts::default());
     let input = BufferQueue::default();
-    input.push_back(StrTendril::from_slice(text));
-    let _ = tokenizer.feed(&input);
+    let (mut rest, mut late) = (text, false);
+    while !rest.is_empty() && !late {
+        let (next, after) = rest.split_at(rest.floor_char_boundary(AT_ONCE));
+        input.push_back(StrTendril::from_slice(next));
+        let _ = tokenizer.feed(&input);
+        rest = after;
+        late = Instant::now() > deadline;
+    }
     tokenizer.end();
     let mut flow = tokenizer.sink.flow.take();
+    flow.late = late;
     flow.close();
     flow
 }
@@ -85,24 +115,17 @@ impl TokenSink for Page {
 #[derive(Default)]
 struct Table {
     rows: Vec<String>,
+    /// The row that is open; text belongs to its last cell.
     row: Vec<String>,
-    in_cell: bool,
     has_header: bool,
 }
 
-/// A block that is read.
-struct Piece {
-    kind: BlockKind,
-    level: u8,
-    text: String,
-    header: usize,
-}
-
 struct Flow {
-    pieces: Vec<Piece>,
-    page_title: String,
-    /// Whether navigation and hidden elements are read too.
+    builder: DocumentBuilder,
+    /// Whether navigation, hidden elements and drawings are read too.
     keep_all: bool,
+    /// Whether it took too long, and not all was read.
+    late: bool,
     text: String,
     kind: BlockKind,
     level: u8,
@@ -117,9 +140,9 @@ struct Flow {
 impl Default for Flow {
     fn default() -> Self {
         Self {
-            pieces: Vec::new(),
-            page_title: String::new(),
+            builder: DocumentBuilder::new("text/html"),
             keep_all: false,
+            late: false,
             text: String::new(),
             kind: BlockKind::Paragraph,
             level: 0,
@@ -134,7 +157,15 @@ impl Default for Flow {
 
 impl Flow {
     fn piece(&mut self, kind: BlockKind, text: &str) {
-        self.pieces.push(Piece { kind, level: self.level, text: text.to_owned(), header: 0 });
+        match kind {
+            BlockKind::Heading => self.builder.heading(self.level, text, Location::default()),
+            kind => self.builder.push(kind, text, Location::default()),
+        }
+    }
+
+    /// Whether a row of a table is open.
+    fn in_row(&self) -> bool {
+        self.table.as_ref().is_some_and(|table| !table.row.is_empty())
     }
 
     fn text(&mut self, text: &str) {
@@ -143,16 +174,24 @@ impl Flow {
         }
         if let Some(title) = &mut self.title {
             title.push_str(text);
-        } else if let Some(table) = &mut self.table {
-            match table.row.last_mut() {
-                Some(cell) if table.in_cell => push_collapsed(cell, text),
-                _ => {}
-            }
+        } else if let Some(cell) = self.table.as_mut().and_then(|table| table.row.last_mut()) {
+            push_collapsed(cell, text);
+        } else if self.table.is_some() {
+            self.text_beside_rows(text);
         } else if self.pre {
             self.text.push_str(text);
         } else {
             push_collapsed(&mut self.text, text);
         }
+    }
+
+    /// Text of a table outside its rows: before them a caption; after them, the end of the table was left out.
+    fn text_beside_rows(&mut self, text: &str) {
+        let is_blank = text.chars().all(char::is_whitespace);
+        if !is_blank && self.table.as_ref().is_some_and(|table| !table.rows.is_empty()) {
+            self.end_table();
+        }
+        push_collapsed(&mut self.text, text);
     }
 
     fn start(&mut self, tag: &Tag) {
@@ -163,8 +202,8 @@ impl Flow {
             }
             return;
         }
-        let unseen = !self.keep_all && (name == "nav" || (is_hidden(tag) && !is_void(name)));
-        if unseen || is_left_out(name) {
+        let hidden = name == "nav" || (is_hidden(tag) && !is_void(name)) || is_no_prose(name);
+        if (hidden && !self.keep_all) || is_raw(name) {
             if !tag.self_closing {
                 self.skipped = Some((name.to_owned(), 1));
             }
@@ -173,13 +212,14 @@ impl Flow {
         match name {
             "title" => self.title = Some(String::new()),
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
-                self.leave_layout_table();
+                self.leave_table();
                 self.flush();
                 self.kind = BlockKind::Heading;
                 self.level = name.as_bytes()[1] - b'0';
             }
             "table" => {
-                self.leave_layout_table();
+                self.leave_table();
+                self.end_table();
                 self.flush();
                 self.table = Some(Table::default());
             }
@@ -187,7 +227,6 @@ impl Flow {
             "td" | "th" => match &mut self.table {
                 Some(table) => {
                     table.row.push(String::new());
-                    table.in_cell = true;
                     table.has_header |= name == "th";
                 }
                 None => self.flush(),
@@ -225,18 +264,12 @@ impl Flow {
         }
         match name {
             "title" => {
-                if let Some(title) = self.title.take()
-                    && self.page_title.is_empty()
-                {
-                    self.page_title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+                if let Some(title) = self.title.take() {
+                    self.builder.title(&title);
                 }
             }
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => self.flush(),
-            "td" | "th" => {
-                if let Some(table) = &mut self.table {
-                    table.in_cell = false;
-                }
-            }
+            "td" | "th" => self.line_break(),
             "tr" => self.end_row(),
             "table" => self.end_table(),
             "ul" | "ol" | "menu" => {
@@ -277,16 +310,11 @@ impl Flow {
     }
 
     fn line_break(&mut self) {
-        let text = match &mut self.table {
-            // Rows are lines, so a break in a cell is a blank.
-            Some(table) => {
-                if let Some(cell) = table.row.last_mut() {
-                    push_collapsed(cell, " ");
-                }
-                return;
-            }
-            None => &mut self.text,
-        };
+        // Rows are lines, so a break in a cell is a blank.
+        if let Some(cell) = self.table.as_mut().and_then(|table| table.row.last_mut()) {
+            return push_collapsed(cell, " ");
+        }
+        let text = &mut self.text;
         if self.pre || !(text.is_empty() || text.ends_with('\n')) {
             while !self.pre && text.ends_with(' ') {
                 text.pop();
@@ -296,7 +324,7 @@ impl Flow {
     }
 
     fn flush(&mut self) {
-        if self.table.is_some() {
+        if self.in_row() {
             return;
         }
         let text = std::mem::take(&mut self.text);
@@ -316,7 +344,6 @@ impl Flow {
 
     fn end_row(&mut self) {
         if let Some(table) = &mut self.table {
-            table.in_cell = false;
             let row = std::mem::take(&mut table.row);
             let cells: Vec<&str> = row.iter().map(|cell| cell.trim()).collect();
             if cells.iter().any(|cell| !cell.is_empty()) {
@@ -327,6 +354,11 @@ impl Flow {
 
     fn end_table(&mut self) {
         self.end_row();
+        if self.table.is_none() {
+            return;
+        }
+        // A caption stands before its table.
+        self.flush();
         let Some(table) = self.table.take() else { return };
         let one_column = table.rows.iter().all(|row| !row.contains('\t'));
         if one_column {
@@ -341,11 +373,18 @@ impl Flow {
             }
             _ => 0,
         };
-        self.pieces.push(Piece { kind: BlockKind::Table, level: 0, text: table.rows.join("\n"), header });
+        self.builder.table(&table.rows.join("\n"), header, Location::default());
     }
 
-    /// A table with a heading or another table in a cell is there for its looks: what it has is running text.
-    fn leave_layout_table(&mut self) {
+    /// A heading or another table begins. In a cell, it shows that the table is there for its looks: what it has is
+    /// running text. After the rows, the end of the table was left out; before them, it stands in the caption.
+    fn leave_table(&mut self) {
+        if !self.in_row() {
+            if self.table.as_ref().is_some_and(|table| !table.rows.is_empty()) {
+                self.end_table();
+            }
+            return;
+        }
         self.end_row();
         if let Some(table) = self.table.take() {
             for row in table.rows {
@@ -355,6 +394,10 @@ impl Flow {
     }
 
     fn close(&mut self) {
+        if let Some(title) = self.title.take() {
+            // Never closed, it is the page.
+            self.text(&title);
+        }
         self.end_table();
         self.flush();
     }
@@ -373,18 +416,14 @@ fn push_collapsed(to: &mut String, text: &str) {
     }
 }
 
-fn is_left_out(name: &str) -> bool {
+/// Drawings, programs' data and choices of forms.
+fn is_no_prose(name: &str) -> bool {
     matches!(
         name,
-        "script"
-            | "style"
-            | "noscript"
+        "noscript"
             | "template"
             | "svg"
             | "math"
-            | "iframe"
-            | "noembed"
-            | "noframes"
             | "object"
             | "audio"
             | "video"
@@ -392,6 +431,11 @@ fn is_left_out(name: &str) -> bool {
             | "datalist"
             | "select"
     )
+}
+
+/// What these hold is no markup; unclosed, they reach to the end of the page for every reader.
+fn is_raw(name: &str) -> bool {
+    matches!(name, "script" | "style" | "iframe" | "noembed" | "noframes")
 }
 
 fn is_void(name: &str) -> bool {
@@ -469,10 +513,12 @@ fn is_block(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use docent_core::ParsedDocument;
+
     use super::*;
 
     fn page(text: &str) -> ParsedDocument {
-        parse(text)
+        parse(text).unwrap()
     }
 
     #[test]
@@ -519,6 +565,69 @@ mod tests {
         assert_eq!(page("<nav><ul><li>Home</ul></nav><p>Words").text, "Words\n");
         assert_eq!(page("<nav>Home<p>Words").text, "Home\nWords\n");
         assert_eq!(page("<p hidden>one<p>two<p>three").text, "one\ntwo\nthree\n");
+    }
+
+    fn texts(text: &str) -> Vec<(BlockKind, String)> {
+        let document = page(text);
+        document.blocks.iter().map(|block| (block.kind, document.block_text(block).to_owned())).collect()
+    }
+
+    #[test]
+    fn text_of_a_table_outside_its_cells_is_kept() {
+        use BlockKind::{Heading, Paragraph, Table};
+        let rows = "<tr><td>a<td>b</tr><tr><td>1<td>2</tr>";
+        let table = (Table, "a\tb\n1\t2".to_owned());
+        assert_eq!(
+            texts(&format!("<table><caption>Prices\n<p>of 2026</caption>{rows}</table><p>After")),
+            [(Paragraph, "Prices\nof 2026".into()), table.clone(), (Paragraph, "After".into())]
+        );
+        assert_eq!(
+            texts(&format!("<table><caption><h3>Prices</h3></caption>{rows}</table>")),
+            [(Heading, "Prices".into()), table.clone()]
+        );
+        // The table is never closed.
+        assert_eq!(
+            texts(&format!("<table>{rows}<p>One<p>Two<h2>Three</h2><p>Four")),
+            [
+                table.clone(),
+                (Paragraph, "One".into()),
+                (Paragraph, "Two".into()),
+                (Heading, "Three".into()),
+                (Paragraph, "Four".into())
+            ]
+        );
+        assert_eq!(
+            texts(&format!("<table>{rows}<h2>Three</h2><p>Four")),
+            [table, (Heading, "Three".into()), (Paragraph, "Four".into())]
+        );
+        assert_eq!(texts("<table><tr><td>a</td> stray <td>b</table>"), [(Table, "a stray\tb".into())]);
+    }
+
+    #[test]
+    fn drawings_and_titles_that_are_never_closed_hide_nothing() {
+        assert_eq!(page("<svg><text>no</text></svg><p>Words").text, "Words\n");
+        for name in ["svg", "object", "select", "video", "template"] {
+            let document = page(&format!("<p>One<{name}><p>Two<p>Three"));
+            assert!(
+                document.text.contains("One") && document.text.contains("Three"),
+                "{name}: {}",
+                document.text
+            );
+        }
+        assert!(page("<title>Never closed <p>Words").text.contains("Words"));
+    }
+
+    #[test]
+    fn a_page_that_takes_too_long_is_given_up() {
+        let attributes: String = (0..200_000).map(|n| format!(" a{n}=1")).collect();
+        let error = parse_within(Duration::ZERO, &format!("<p>One<p{attributes}>Two")).unwrap_err();
+        assert_eq!(error.kind, ParseErrorKind::Timeout);
+    }
+
+    #[test]
+    fn a_page_is_read_in_parts() {
+        let text = format!("<p>{}&amp;同{}</p>", "a".repeat(AT_ONCE - 5), "b".repeat(AT_ONCE));
+        assert_eq!(page(&text).text, text[3..text.len() - 4].replace("&amp;", "&") + "\n");
     }
 
     #[test]

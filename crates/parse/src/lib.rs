@@ -38,7 +38,7 @@ use std::{
     time::Instant,
 };
 
-use docent_core::{ParseError, ParseErrorKind, ParsedDocument, Parser};
+use docent_core::{MOST_BLOCKS, ParseError, ParseErrorKind, ParsedDocument, Parser};
 use tracing::debug;
 
 use crate::detect::Format;
@@ -132,6 +132,9 @@ impl Parsers {
                 self.options.max_text >> 20
             )));
         }
+        if document.blocks.len() >= MOST_BLOCKS {
+            return Err(too_large(format!("more than {MOST_BLOCKS} headings, paragraphs and rows")));
+        }
         if document.blocks.is_empty() || document.text.trim().is_empty() {
             return Err(ParseError::new(ParseErrorKind::Empty, "no text in it"));
         }
@@ -149,8 +152,8 @@ impl Parsers {
             }
             Format::Xlsx | Format::Xls => sheets::parse(format, bytes, &self.options),
             Format::Mail => mail::parse(self, bytes, depth),
-            Format::Mailbox => Ok(mail::parse_mailbox(self, bytes, depth)),
-            Format::Html => Ok(html::parse(&encoding::decode_html(bytes))),
+            Format::Mailbox => mail::parse_mailbox(self, bytes, depth),
+            Format::Html => html::parse(&encoding::decode_html(bytes)),
             Format::Xml => Ok(xml::parse(&encoding::decode_xml(bytes))),
             Format::Text(kind) => {
                 let text = encoding::decode(bytes);

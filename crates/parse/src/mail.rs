@@ -13,8 +13,6 @@ use crate::{Parsed, Parsers, damaged, html, quiet, text, too_large};
 const DEEPEST: usize = 3;
 /// The most attachments read of one message.
 const MOST_PARTS: usize = 200;
-/// The most messages read of one mailbox.
-const MOST_MESSAGES: usize = 20_000;
 /// The levels of messages that fit into this many bytes need little stack.
 const HARMLESS: usize = 16 << 10;
 /// Stack for each byte of a file: a level takes about 1 KB of stack, and 30 bytes of the file.
@@ -27,22 +25,33 @@ pub(crate) fn parse(parsers: &Parsers, bytes: &[u8], depth: usize) -> Parsed {
     let mut builder = DocumentBuilder::new("message/rfc822");
     add(parsers, &mut builder, &message, None, depth);
     dismantle(message);
+    bounded(parsers, &builder)?;
     Ok(builder.finish())
 }
 
-pub(crate) fn parse_mailbox(parsers: &Parsers, bytes: &[u8], depth: usize) -> ParsedDocument {
+pub(crate) fn parse_mailbox(parsers: &Parsers, bytes: &[u8], depth: usize) -> Parsed {
     let mut builder = DocumentBuilder::new("application/mbox");
-    for raw in MessageIterator::new(std::io::Cursor::new(bytes)).take(MOST_MESSAGES).flatten() {
+    for raw in MessageIterator::new(std::io::Cursor::new(bytes)).flatten() {
         if let Ok(Some(message)) = read(raw.contents()) {
             builder.reset_headings();
             add(parsers, &mut builder, &message, None, depth + 1);
             dismantle(message);
+            bounded(parsers, &builder)?;
         }
     }
     let mut document = builder.finish();
     // The first message's subject is not the mailbox's title.
     document.title = None;
-    document
+    Ok(document)
+}
+
+/// Attachments unpack: many small ones can come to more than a document may hold.
+fn bounded(parsers: &Parsers, builder: &DocumentBuilder) -> Result<(), ParseError> {
+    let limit = parsers.options().max_text;
+    if builder.text_bytes() > limit {
+        return Err(too_large(format!("more than {} MB of text, attachments included", limit >> 20)));
+    }
+    Ok(())
 }
 
 /// Parses a message. The library calls itself once for each message inside an encoded one, so a file that could hold
@@ -103,16 +112,24 @@ fn add(
     for (index, attachment) in message.attachments().take(MOST_PARTS).enumerate() {
         let name =
             attachment.attachment_name().map_or_else(|| format!("attachment {}", index + 1), str::to_owned);
-        if depth >= DEEPEST {
+        if depth >= DEEPEST || bounded(parsers, builder).is_err() {
             break;
         }
+        builder.reset_headings();
         if let PartType::Message(inner) = &attachment.body {
-            builder.reset_headings();
             add(parsers, builder, inner, Some(&name), depth + 1);
-        } else if let Ok(document) = parsers.parse_part(Path::new(&name), attachment.contents(), depth + 1) {
-            // One that cannot be read costs itself only.
-            builder.reset_headings();
-            transfer(builder, &document, &name);
+            continue;
+        }
+        match parsers.parse_part(Path::new(&name), attachment.contents(), depth + 1) {
+            Ok(document) => transfer(builder, &document, &name),
+            // A picture, a signature: nothing is missing.
+            Err(error) if error.kind.is_skip() => {}
+            // One that cannot be read costs itself only, and is named in its place.
+            Err(error) => {
+                let note = format!("[attachment {name} was not read: {error}]");
+                let place = Location { part: Some(name), ..Location::default() };
+                builder.push(BlockKind::Paragraph, &note, place);
+            }
         }
     }
 }

@@ -3,9 +3,16 @@
 use std::ops::Range;
 
 use docent_core::{BlockKind, ParsedDocument};
-use pulldown_cmark::{Event, MetadataBlockKind, Options, Parser, Tag};
+use pulldown_cmark::{Event, Options, Parser, Tag};
 
-use crate::verbatim::Verbatim;
+use crate::{
+    text,
+    verbatim::{self, Verbatim, lines},
+};
+
+/// Longer files are taken as plain text: nobody wrote them by hand, and the library's tree of one takes many times
+/// its bytes.
+const LONGEST: usize = 8 << 20;
 
 enum Piece {
     Heading(u8, String, Range<usize>),
@@ -14,37 +21,59 @@ enum Piece {
 }
 
 pub(crate) fn parse(text: String) -> ParsedDocument {
-    let (pieces, front_title) = pieces(&text);
+    if text.len() > LONGEST {
+        return text::parse_as("text/markdown", text);
+    }
+    verbatim::build("text/markdown", text, structure)
+}
+
+fn structure(document: &mut Verbatim<'_>) {
+    let text = document.text();
+    let mut body = 0;
+    if let Some((front, end)) = front_matter(text) {
+        document.title(&front_matter_title(&text[front.clone()]).unwrap_or_default());
+        document.push(BlockKind::Paragraph, front);
+        body = end;
+    }
+    let pieces = pieces(&text[body..]);
     let first_heading = pieces.iter().find_map(|piece| match piece {
-        Piece::Heading(1, words, _) => Some(words.clone()),
+        Piece::Heading(1, words, _) => Some(words.as_str()),
         _ => None,
     });
-    let mut document = Verbatim::new("text/markdown", text);
-    document.title(&front_title.unwrap_or_default());
-    document.title(&first_heading.unwrap_or_default());
+    document.title(first_heading.unwrap_or_default());
+    let at = |range: Range<usize>| body + range.start..body + range.end;
     for piece in pieces {
         match piece {
-            Piece::Heading(level, words, range) => document.heading(level, &words, range),
-            Piece::Block(kind, range) => document.push(kind, range),
-            Piece::Table(range, header) => document.table(range, header),
+            Piece::Heading(level, words, range) => document.heading(level, &words, at(range)),
+            Piece::Block(kind, range) => document.push(kind, at(range)),
+            Piece::Table(range, header) => document.table(at(range), header),
         }
     }
-    document.finish()
+}
+
+/// Metadata at the very start, as YAML between lines of dashes or TOML between lines of pluses: where it stands, and
+/// where the rest begins. Anywhere else such lines are rulers, which part text that is to be read.
+fn front_matter(text: &str) -> Option<(Range<usize>, usize)> {
+    let mut lines = lines(text);
+    let first = lines.next()?;
+    let fence = text[first.clone()].trim_end();
+    if !matches!(fence, "---" | "+++") || !text[first.end..].lines().next()?.contains([':', '=']) {
+        return None;
+    }
+    let last = lines.find(|line| {
+        let line = text[line.clone()].trim_end();
+        line == fence || (line == "..." && fence == "---")
+    })?;
+    Some((first.end..last.start, last.end))
 }
 
 /// The blocks at the top, and the items of lists at the top.
-fn pieces(text: &str) -> (Vec<Piece>, Option<String>) {
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_TASKLISTS
-        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
-        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS;
+fn pieces(text: &str) -> Vec<Piece> {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_TASKLISTS;
     let mut found = Vec::new();
-    let mut title = None;
     let mut depth = 0usize;
     let mut in_list = false;
     let mut heading: Option<(u8, String, Range<usize>)> = None;
-    let mut in_metadata = false;
     for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
         match event {
             Event::Start(tag) => {
@@ -62,9 +91,6 @@ fn pieces(text: &str) -> (Vec<Piece>, Option<String>) {
                         let header = header_bytes(&text[range.clone()]);
                         found.push(Piece::Table(range, header));
                     }
-                    Tag::MetadataBlock(MetadataBlockKind::YamlStyle | MetadataBlockKind::PlusesStyle) => {
-                        in_metadata = true;
-                    }
                     _ => found.push(Piece::Block(BlockKind::Paragraph, range)),
                 }
             }
@@ -72,13 +98,11 @@ fn pieces(text: &str) -> (Vec<Piece>, Option<String>) {
                 depth = depth.saturating_sub(1);
                 if depth == 0 {
                     in_list = false;
-                    in_metadata = false;
                     if let Some((level, words, range)) = heading.take() {
                         found.push(Piece::Heading(level, words, range));
                     }
                 }
             }
-            Event::Text(words) if in_metadata => title = title.or_else(|| front_matter_title(&words)),
             Event::Text(words) | Event::Code(words) => {
                 if let Some((_, text, _)) = &mut heading {
                     text.push_str(&words);
@@ -92,7 +116,7 @@ fn pieces(text: &str) -> (Vec<Piece>, Option<String>) {
             _ => {}
         }
     }
-    (found, title)
+    found
 }
 
 /// The header row and the line of dashes below it.
@@ -125,6 +149,7 @@ mod tests {
         assert_eq!(
             blocks,
             [
+                (BlockKind::Paragraph, 0, "title: \"Hand book\"", [2, 2]),
                 (BlockKind::Heading, 1, "# Leave & `rest`", [5, 5]),
                 (BlockKind::Paragraph, 0, "Thirty days.", [7, 7]),
                 (BlockKind::Heading, 2, "## 申请", [9, 9]),
@@ -135,8 +160,35 @@ mod tests {
                 (BlockKind::Paragraph, 0, "> quote", [25, 25]),
             ]
         );
-        assert_eq!(document.blocks[3].location.heading, ["Leave & rest", "申请"]);
-        assert_eq!(document.blocks[5].header, 20);
+        assert_eq!(document.blocks[4].location.heading, ["Leave & rest", "申请"]);
+        assert_eq!(document.blocks[6].header, 20);
         assert_eq!(document.text, SAMPLE);
+    }
+
+    fn blocks(text: &str) -> Vec<String> {
+        let document = parse(text.into());
+        document.blocks.iter().map(|block| document.block_text(block).to_owned()).collect()
+    }
+
+    #[test]
+    fn front_matter_is_found_and_rulers_hide_nothing() {
+        let document = parse("+++\ntitle = 'T'\ntags = ['pump']\n+++\nText.\n".into());
+        assert_eq!(document.title.as_deref(), Some("T"));
+        assert_eq!(blocks("---\nauthor: Ann\n...\nText.\n"), ["author: Ann", "Text."]);
+        assert_eq!(blocks("Before.\n\n---\nnote: kept\n\nmore\n\n---\nAfter.\n").len(), 4);
+        let text = "One.\n\n---\ntitle: no\n---\nTwo.\n";
+        assert!(blocks(text).iter().any(|block| block.contains("title: no")), "{:?}", blocks(text));
+        assert_eq!(parse(text.into()).title, None);
+        assert_eq!(blocks("---\nkey: never closed\n\nText.\n").len(), 2);
+        assert_eq!(blocks("---\n\nText.\n"), ["Text."]);
+    }
+
+    #[test]
+    fn a_file_too_long_for_the_library_is_plain_text() {
+        let document = parse("# One\n\nText.\n\n".repeat(LONGEST / 12));
+        assert_eq!(
+            (document.mime.as_str(), document.blocks[0].kind),
+            ("text/markdown", BlockKind::Paragraph)
+        );
     }
 }

@@ -26,9 +26,11 @@ pub(crate) fn parse(format: Format, bytes: &[u8], options: &ParseOptions) -> Par
         Format::Ppt => (DocumentFormat::Ppt, "application/vnd.ms-powerpoint"),
         _ => (DocumentFormat::Doc, "application/msword"),
     };
-    if matches!(format, DocumentFormat::Docx | DocumentFormat::Pptx) {
-        package::check(bytes, options.max_unpacked)?;
-    }
+    let _turn = if matches!(format, DocumentFormat::Docx | DocumentFormat::Pptx) {
+        package::check(bytes, options.max_unpacked)?
+    } else {
+        None
+    };
     let mut limits = OfficeOptions::default();
     limits.limits.package_bytes = options.max_unpacked;
     limits.limits.part_bytes = limits.limits.part_bytes.min(options.max_unpacked);

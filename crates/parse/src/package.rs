@@ -1,6 +1,9 @@
 //! Zip containers: what is in them, and whether they may be unpacked.
 
-use std::io::{Cursor, Read};
+use std::{
+    io::{Cursor, Read},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use docent_core::ParseError;
 use zip::ZipArchive;
@@ -11,6 +14,13 @@ use crate::{damaged, too_large};
 const DEFLATE_MOST: u64 = 1032;
 /// The most members of a container.
 const MOST_MEMBERS: usize = 100_000;
+/// Containers that unpack to more than this are read one at a time: what is made of one takes several times that.
+const LARGE: u64 = 32 << 20;
+
+static ONE_LARGE: Mutex<()> = Mutex::new(());
+
+/// While it lives, no other large container is read.
+pub(crate) type Turn = Option<MutexGuard<'static, ()>>;
 
 /// What a container holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +62,15 @@ pub(crate) fn look(bytes: &[u8]) -> Result<Package, String> {
 }
 
 /// Makes sure that the container does not unpack to more than `limit` bytes. The sizes that it declares are
-/// believed where they are too big, and checked by unpacking where the packed size would allow them to lie.
-pub(crate) fn check(bytes: &[u8], limit: u64) -> Result<(), ParseError> {
+/// believed where they are too big, and checked by unpacking where the packed size would allow them to lie. A large
+/// one waits for its turn.
+pub(crate) fn check(bytes: &[u8], limit: u64) -> Result<Turn, ParseError> {
+    let unpacked = unpacked(bytes, limit)?;
+    Ok((unpacked > LARGE).then(|| ONE_LARGE.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// Bytes that the container unpacks to, pictures included.
+fn unpacked(bytes: &[u8], limit: u64) -> Result<u64, ParseError> {
     let bomb = || too_large(format!("unpacks to more than {} MB: a zip bomb?", limit >> 20));
     let mut archive = ZipArchive::new(Cursor::new(bytes))
         .map_err(|error| damaged(format!("the zip container is cut off or damaged: {error}")))?;
@@ -71,7 +88,7 @@ pub(crate) fn check(bytes: &[u8], limit: u64) -> Result<(), ParseError> {
         return Err(bomb());
     }
     if possible <= limit {
-        return Ok(());
+        return Ok(declared);
     }
     let mut left = limit;
     for index in 0..archive.len() {
@@ -90,5 +107,28 @@ pub(crate) fn check(bytes: &[u8], limit: u64) -> Result<(), ParseError> {
         }
         left -= read;
     }
-    Ok(())
+    Ok(declared.max(limit - left))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use zip::{ZipWriter, write::SimpleFileOptions};
+
+    use super::*;
+
+    #[test]
+    fn large_containers_take_turns() {
+        let pack = |bytes: u64| {
+            let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+            zip.start_file("word/document.xml", SimpleFileOptions::default()).unwrap();
+            zip.write_all(&vec![b' '; bytes as usize]).unwrap();
+            zip.finish().unwrap().into_inner()
+        };
+        let turn = check(&pack(LARGE + 1), 64 << 20).unwrap();
+        assert!(turn.is_some() && ONE_LARGE.try_lock().is_err());
+        assert!(check(&pack(1000), 64 << 20).unwrap().is_none());
+        drop(turn);
+    }
 }

@@ -41,7 +41,10 @@ fn bind(library: Option<&Path>) -> Result<Pdfium, ParseError> {
 fn missing(why: &str) -> ParseError {
     ParseError::new(
         ParseErrorKind::Unavailable,
-        format!("PDF files need the pdfium library; {why}; run `docent models pull pdfium` or `make models`"),
+        format!(
+            "PDF files need the pdfium library; {why}; `make models` gets it, `docent models import PATH` takes in a \
+             copy, DOCENT_PDFIUM names one"
+        ),
     )
 }
 
@@ -72,7 +75,7 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
     if let Some(title) = document.metadata().get(PdfDocumentMetadataTagType::Title) {
         builder.title(title.value().trim_matches(['\0', '\u{feff}']));
     }
-    let (mut text_bytes, mut unreadable) = (0usize, 0u32);
+    let (mut text_bytes, mut unreadable) = (0usize, 0usize);
     let mut all: Vec<(u32, Paragraph)> = Vec::new();
     for index in 0..count {
         let Some(paragraphs) = i32::try_from(index)
@@ -81,6 +84,7 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
             .and_then(|page| paragraphs(&page))
         else {
             unreadable += 1;
+            all.push((index + 1, Paragraph::note("[this page cannot be read]")));
             continue;
         };
         for paragraph in paragraphs {
@@ -91,8 +95,14 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
             return Err(too_large(format!("more than {} MB of text", options.max_text >> 20)));
         }
     }
-    if unreadable == count {
+    if unreadable == count as usize {
         return Err(damaged("damaged: none of its pages can be read"));
+    }
+    if all.len() == unreadable {
+        return Err(ParseError::new(
+            ParseErrorKind::Empty,
+            "no text layer: a scan? (OCR is not built in yet)",
+        ));
     }
     let headings = Headings::of(all.iter().map(|(_, paragraph)| paragraph), count);
     for (page, paragraph) in &all {
@@ -102,14 +112,7 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
             None => builder.push(BlockKind::Paragraph, &paragraph.text, place),
         }
     }
-    let parsed = builder.finish();
-    if parsed.blocks.is_empty() {
-        return Err(ParseError::new(
-            ParseErrorKind::Empty,
-            "no text layer: a scan? (OCR is not built in yet)",
-        ));
-    }
-    Ok(parsed)
+    Ok(builder.finish())
 }
 
 fn paragraphs(page: &PdfPage<'_>) -> Option<Vec<Paragraph>> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Cursor};
 
 use calamine::{Data, DataRef, ExcelDateTime, Reader, SheetType, Xls, XlsError, Xlsx, XlsxError};
-use docent_core::{DocumentBuilder, Location, ParseError, cell_name};
+use docent_core::{DocumentBuilder, Location, ParseError, cell_name, heading_words};
 
 use crate::{ParseOptions, Parsed, damaged, detect::Format, encrypted, package, too_large};
 
@@ -18,7 +18,7 @@ pub(crate) fn parse(format: Format, bytes: &[u8], options: &ParseOptions) -> Par
     if format == Format::Xls {
         return old(bytes, options);
     }
-    package::check(bytes, options.max_unpacked)?;
+    let _turn = package::check(bytes, options.max_unpacked)?;
     let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|error| refused(&error))?;
     let mut builder =
         DocumentBuilder::new("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
@@ -146,7 +146,13 @@ fn add_region(builder: &mut DocumentBuilder, name: &str, region: &[(u32, &BTreeM
     builder.table(
         &text,
         header,
-        Location { sheet: Some(name.to_owned()), cells: Some(cells), ..Location::default() },
+        Location {
+            // Above its cells, so that it is found by it.
+            heading: vec![heading_words(name)],
+            sheet: Some(name.to_owned()),
+            cells: Some(cells),
+            ..Location::default()
+        },
     );
 }
 

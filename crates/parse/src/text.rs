@@ -1,25 +1,35 @@
 //! Plain text: paragraphs parted by blank lines.
 
+use std::ops::Range;
+
 use docent_core::{BlockKind, ParsedDocument};
 
-use crate::verbatim::{Verbatim, lines};
+use crate::verbatim::{self, Verbatim, lines};
 
 pub(crate) fn parse(text: String) -> ParsedDocument {
-    let mut paragraphs = Vec::new();
-    let mut open: Option<std::ops::Range<usize>> = None;
-    for line in lines(&text) {
+    parse_as("text/plain", text)
+}
+
+/// Text of another type, taken as plain text.
+pub(crate) fn parse_as(mime: &str, text: String) -> ParsedDocument {
+    verbatim::build(mime, text, paragraphs)
+}
+
+fn paragraphs(document: &mut Verbatim<'_>) {
+    let text = document.text();
+    let mut open: Option<Range<usize>> = None;
+    for line in lines(text) {
         if text[line.clone()].trim().is_empty() {
-            paragraphs.extend(open.take());
+            if let Some(range) = open.take() {
+                document.push(BlockKind::Paragraph, range);
+            }
         } else {
             open = Some(open.map_or(line.clone(), |range| range.start..line.end));
         }
     }
-    paragraphs.extend(open);
-    let mut document = Verbatim::new("text/plain", text);
-    for range in paragraphs {
+    if let Some(range) = open {
         document.push(BlockKind::Paragraph, range);
     }
-    document.finish()
 }
 
 #[cfg(test)]

@@ -2,12 +2,21 @@
 
 use std::ops::Range;
 
-use docent_core::{Block, BlockKind, Location, ParsedDocument};
+use docent_core::{Block, BlockKind, Location, ParsedDocument, heading_words};
+
+/// Makes a document of `text`, whose blocks `fill` adds.
+pub(crate) fn build(mime: &str, text: String, fill: impl FnOnce(&mut Verbatim<'_>)) -> ParsedDocument {
+    let mut verbatim = Verbatim::new(mime, &text);
+    fill(&mut verbatim);
+    let document = verbatim.document;
+    ParsedDocument { text, ..document }
+}
 
 /// Adds blocks to a text that stays as it is. Lines and code points are counted once, from block to block, so
 /// the whole costs one pass.
 #[derive(Debug)]
-pub(crate) struct Verbatim {
+pub(crate) struct Verbatim<'t> {
+    text: &'t str,
     document: ParsedDocument,
     headings: Vec<(u8, String)>,
     at: usize,
@@ -15,10 +24,11 @@ pub(crate) struct Verbatim {
     line: u32,
 }
 
-impl Verbatim {
-    pub(crate) fn new(mime: &str, text: String) -> Self {
+impl<'t> Verbatim<'t> {
+    fn new(mime: &str, text: &'t str) -> Self {
         Self {
-            document: ParsedDocument { mime: mime.to_owned(), text, ..ParsedDocument::default() },
+            text,
+            document: ParsedDocument { mime: mime.to_owned(), ..ParsedDocument::default() },
             headings: Vec::new(),
             at: 0,
             chars: 0,
@@ -26,16 +36,20 @@ impl Verbatim {
         }
     }
 
+    pub(crate) fn text(&self) -> &'t str {
+        self.text
+    }
+
     pub(crate) fn title(&mut self, title: &str) {
-        let title = title.trim();
+        let title = heading_words(title);
         if !title.is_empty() && self.document.title.is_none() {
-            self.document.title = Some(title.to_owned());
+            self.document.title = Some(title);
         }
     }
 
     /// Adds a heading; `text` is its words without markup.
     pub(crate) fn heading(&mut self, level: u8, text: &str, range: Range<usize>) {
-        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = heading_words(text);
         if words.is_empty() {
             return;
         }
@@ -55,7 +69,7 @@ impl Verbatim {
     }
 
     fn add(&mut self, kind: BlockKind, level: u8, range: Range<usize>, header: usize) {
-        let Some(raw) = self.document.text.get(range.clone()) else { return };
+        let Some(raw) = self.text.get(range.clone()) else { return };
         // Indentation in front of the first line belongs to the block, blank lines do not.
         let body = raw.trim_end();
         let lead = body.len() - body.trim_start().len();
@@ -67,7 +81,7 @@ impl Verbatim {
         }
         let (first_line, first_char) = self.walk_to(start);
         let (last_line, last_char) = self.walk_to(end);
-        self.document.blocks.push(Block {
+        self.document.push_block(Block {
             kind,
             level,
             range: start..end,
@@ -83,16 +97,12 @@ impl Verbatim {
 
     /// The line and code point at byte `to`, counted on from where the last count ended.
     fn walk_to(&mut self, to: usize) -> (u32, u64) {
-        if let Some(passed) = self.document.text.get(self.at..to) {
+        if let Some(passed) = self.text.get(self.at..to) {
             self.line += passed.bytes().filter(|byte| *byte == b'\n').count() as u32;
             self.chars += passed.chars().count() as u64;
             self.at = to;
         }
         (self.line, self.chars)
-    }
-
-    pub(crate) fn finish(self) -> ParsedDocument {
-        self.document
     }
 }
 

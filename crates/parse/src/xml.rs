@@ -9,34 +9,59 @@ pub(crate) fn parse(text: &str) -> ParsedDocument {
     let mut builder = DocumentBuilder::new("application/xml");
     let mut rest = text;
     let mut run = String::new();
+    let mut ends = Ends::default();
     while let Some(at) = rest.find('<') {
         run.push_str(&decode_entities(&rest[..at]));
         rest = &rest[at..];
         if let Some(inner) = rest.strip_prefix("<![CDATA[") {
-            let end = inner.find("]]>").unwrap_or(inner.len());
+            let end = ends.find(inner, "]]>").unwrap_or(inner.len());
             run.push_str(&inner[..end]);
             rest = inner.get(end + 3..).unwrap_or("");
             continue;
         }
-        let (closing, skip) = if rest.starts_with("<!--") {
-            ("-->", 3)
+        let is_comment = rest.starts_with("<!--");
+        let closing = if is_comment {
+            "-->"
         } else if rest.starts_with("<?") {
-            ("?>", 2)
+            "?>"
         } else if rest.starts_with("<!DOCTYPE")
-            && rest.find('[').is_some_and(|open| rest.find('>').is_some_and(|end| open < end))
+            && ends.find(rest, ">").is_some_and(|end| rest[..end].contains('['))
         {
-            ("]>", 2)
+            "]>"
         } else {
-            (">", 1)
+            ">"
         };
-        if closing != "-->" {
+        // One that is never closed is taken for a tag, so that it hides nothing behind it.
+        let end = ends.find(rest, closing).map(|end| end + closing.len());
+        let Some(end) = end.or_else(|| ends.find(rest, ">").map(|end| end + 1)) else { break };
+        if !is_comment {
             flush(&mut builder, &mut run);
         }
-        rest = rest.find(closing).and_then(|end| rest.get(end + skip..)).unwrap_or("");
+        rest = &rest[end..];
     }
     run.push_str(&decode_entities(rest));
     flush(&mut builder, &mut run);
     builder.finish()
+}
+
+/// Looks for what closes a tag. What was looked for in vain is not there later either, so a file full of beginnings
+/// without an end is not searched through again for each of them.
+#[derive(Default)]
+struct Ends {
+    missing: Vec<&'static str>,
+}
+
+impl Ends {
+    fn find(&mut self, rest: &str, end: &'static str) -> Option<usize> {
+        if self.missing.contains(&end) {
+            return None;
+        }
+        let found = rest.find(end);
+        if found.is_none() {
+            self.missing.push(end);
+        }
+        found
+    }
 }
 
 /// Ends a paragraph. Feeds carry whole pages as text: those are read as such.
@@ -102,6 +127,21 @@ mod tests {
             "<?xml version='1.0'?><!-- <no> --><r><t>R&amp;D &#x5408;同</t><c><![CDATA[<p>One</p><p>Two</p>]]></c></r>",
         );
         assert_eq!(document.text, "R&D 合同\nOne\nTwo\n");
+    }
+
+    #[test]
+    fn what_is_never_closed_hides_nothing() {
+        assert_eq!(parse("<r><!-- a <t>One</t></r>").text, "One\n");
+        assert_eq!(parse("<r>One < two").text, "One < two\n");
+        assert_eq!(parse("<!DOCTYPE x [ <!ELEMENT r ANY> <r>One</r>").text, "One\n");
+    }
+
+    #[test]
+    fn a_search_in_vain_is_not_made_again() {
+        let mut ends = Ends::default();
+        assert_eq!(ends.find("<!-- ", "-->"), None);
+        assert_eq!(ends.find("-->", "-->"), None, "it is known to be missing");
+        assert_eq!(ends.find("<a>", ">"), Some(2));
     }
 
     #[test]

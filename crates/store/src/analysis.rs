@@ -7,10 +7,11 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
+use docent_core::Hash128;
 use jieba_rs::{Jieba, TokenizeMode};
 use tantivy::tokenizer::{Language, SimpleTokenizer, Stemmer, TextAnalyzer, TokenStream as _};
 
-use crate::fold::{fold, is_han, is_unspaced};
+use crate::fold::{fold_text, is_han, is_unspaced};
 
 /// Longer words are not indexed: they are encoded data, and tantivy refuses terms over 64 kB.
 const LONGEST_WORD: usize = 64;
@@ -27,7 +28,11 @@ pub(crate) struct Analyzer {
 impl Analyzer {
     /// For documents in the language with this ISO 639-3 code; English where it is unknown.
     pub(crate) fn new(language: Option<&str>) -> Self {
-        let stemmer = stemmer_for(language).map(|language| {
+        Self::with_stemmer(stemmer_for(language))
+    }
+
+    fn with_stemmer(language: Option<Language>) -> Self {
+        let stemmer = language.map(|language| {
             TextAnalyzer::builder(SimpleTokenizer::default()).filter(Stemmer::new(language)).build()
         });
         Self { stemmer, known: HashMap::new() }
@@ -35,18 +40,11 @@ impl Analyzer {
 
     /// The terms of `text`, in order, repeats kept.
     pub(crate) fn terms(&mut self, text: &str) -> Vec<String> {
-        let folded: String = text.chars().map(fold).collect();
+        let folded = fold_text(text);
         let mut terms = Vec::new();
         for (script, run) in runs(&folded) {
             match script {
-                Script::Han => {
-                    terms.extend(
-                        JIEBA
-                            .tokenize(run, TokenizeMode::Search, true)
-                            .into_iter()
-                            .map(|t| t.word.to_owned()),
-                    );
-                }
+                Script::Han => terms.extend(cut(run)),
                 Script::Unspaced => terms.extend(pairs(run)),
                 Script::Spaced if run.len() > LONGEST_WORD => {}
                 Script::Spaced => terms.push(self.stem(run)),
@@ -75,33 +73,37 @@ impl Analyzer {
 
 /// The terms by which phrases are matched: unstemmed words, single Chinese characters.
 pub(crate) fn exact_terms(text: &str) -> Vec<String> {
-    let folded: String = text.chars().map(fold).collect();
+    let folded = fold_text(text);
     let mut terms = Vec::new();
     for (script, run) in runs(&folded) {
         match script {
             Script::Han | Script::Unspaced => terms.extend(run.chars().map(String::from)),
-            Script::Spaced if run.len() > LONGEST_WORD => terms.push("\u{1}".to_owned()),
+            // A term of its own for each: a key must not match every other key.
+            Script::Spaced if run.len() > LONGEST_WORD => {
+                terms.push(format!("\u{1}{}", Hash128::of(&[run.as_bytes()])));
+            }
             Script::Spaced => terms.push(run.to_owned()),
         }
     }
     terms
 }
 
-/// The stemmers that make sense of a word whose language is not known, for an index that holds documents in
-/// these languages.
+/// The analyzers that make sense of a word whose language is not known, for an index that holds documents in
+/// these languages. Where one of them has no stemmer, its words stand in the index as they are.
 pub(crate) fn query_analyzers(languages: &[String]) -> Vec<Analyzer> {
-    let mut chosen = vec![Language::English];
-    for language in languages.iter().filter_map(|code| stemmer_for(Some(code))) {
+    let mut chosen = vec![Some(Language::English)];
+    for language in languages.iter().map(|code| stemmer_for(Some(code))) {
         if !chosen.contains(&language) {
             chosen.push(language);
         }
     }
-    let stemming =
-        |language| TextAnalyzer::builder(SimpleTokenizer::default()).filter(Stemmer::new(language)).build();
-    chosen
-        .into_iter()
-        .map(|language| Analyzer { stemmer: Some(stemming(language)), known: HashMap::new() })
-        .collect()
+    chosen.into_iter().map(Analyzer::with_stemmer).collect()
+}
+
+/// The Chinese words of `text`, as [`Analyzer::terms`] cuts them.
+pub(crate) fn han_terms(text: &str) -> Vec<String> {
+    let folded = fold_text(text);
+    runs(&folded).filter(|(script, _)| *script == Script::Han).flat_map(|(_, run)| cut(run)).collect()
 }
 
 /// The stemmer of a language; none for those without one.
@@ -169,6 +171,11 @@ fn continues(c: char, script: Script) -> bool {
     (c.is_alphanumeric() && script_of(c) == script) || matches!(c, '\u{300}'..='\u{36f}')
 }
 
+/// The words of a run of Chinese characters, and the shorter words in them.
+fn cut(run: &str) -> impl Iterator<Item = String> {
+    JIEBA.tokenize(run, TokenizeMode::Search, true).into_iter().map(|token| token.word.to_owned())
+}
+
 /// Overlapping pairs of characters; a single character stays alone.
 fn pairs(run: &str) -> Vec<String> {
     let characters: Vec<char> = run.chars().collect();
@@ -205,6 +212,31 @@ mod tests {
     fn languages_have_their_own_stems() {
         assert_eq!(Analyzer::new(Some("deu")).terms("Häuser"), ["haus"]);
         assert_eq!(Analyzer::new(Some("jpn")).terms("カタカナ"), ["カタ", "タカ", "カナ"]);
+    }
+
+    #[test]
+    fn words_of_a_language_without_a_stemmer_are_looked_up_as_they_are() {
+        let asked: Vec<Vec<String>> = query_analyzers(&["pol".into(), "deu".into(), "eng".into()])
+            .iter_mut()
+            .map(|analyzer| analyzer.terms("pracowników"))
+            .collect();
+        assert_eq!(asked.len(), 3);
+        assert!(asked.contains(&Analyzer::new(Some("pol")).terms("pracowników")), "{asked:?}");
+        assert_eq!(query_analyzers(&["eng".into(), "cmn".into()]).len(), 1);
+    }
+
+    #[test]
+    fn accents_written_apart_are_the_same_word() {
+        let mut analyzer = Analyzer::new(Some("pol"));
+        assert_eq!(analyzer.terms("re\u{301}sume\u{301}"), analyzer.terms("résumé"));
+        assert_eq!(exact_terms("re\u{301}sume\u{301} か\u{3099}"), exact_terms("résumé が"));
+    }
+
+    #[test]
+    fn long_words_are_told_from_each_other() {
+        let (one, other) = ("a".repeat(100), "b".repeat(100));
+        assert_eq!(exact_terms(&one), exact_terms(&one.to_uppercase()));
+        assert_ne!(exact_terms(&one), exact_terms(&other));
     }
 
     #[test]

@@ -58,22 +58,6 @@ impl StoreWriter {
         Ok((writer, CheckReport { generation, clean: roots_kept, differences, repaired }))
     }
 
-    /// As [`Self::open`], but an index that cannot be opened is set aside; the folder that it lies in then.
-    ///
-    /// # Errors
-    /// As [`Self::open`], except for damage.
-    pub fn open_or_set_aside(home: &Home, embedder: &EmbedderIdentity) -> Result<(Self, Option<PathBuf>)> {
-        let damaged =
-            match Self::open(home, embedder).and_then(|writer| writer.opened().map(drop).map(|()| writer)) {
-                Ok(writer) => return Ok((writer, None)),
-                Err(error) if error.kind() == ErrorKind::IndexDamaged => error,
-                Err(error) => return Err(error),
-            };
-        tracing::warn!("setting the index aside: {damaged:?}");
-        let aside = set_aside(home, embedder)?;
-        Ok((Self::open(home, embedder)?, Some(aside.folder)))
-    }
-
     /// Sets the vectors alone aside, and makes an empty table whose version it returns: every passage waits for its
     /// vector then. Killed in between, the published version is missing, and the next repair does this again.
     pub(crate) fn replace_vectors(&self) -> Result<(u64, PathBuf)> {

@@ -410,21 +410,6 @@ fn an_index_of_another_format_is_refused() {
     assert!(error.message().contains("format 9"));
 }
 
-#[test]
-fn a_lost_store_is_set_aside_and_rebuilt() {
-    let index = Index::new();
-    index.write("a.txt", &["alpha words"]);
-    index.embed_all();
-    let Index { folder: _folder, home, writer, .. } = index;
-    drop(writer);
-    std::fs::remove_dir_all(home.vectors()).unwrap();
-    let (writer, aside) = StoreWriter::open_or_set_aside(&home, &identity()).unwrap();
-    assert!(aside.unwrap().join("words").exists());
-    let files = writer.files(writer.roots().unwrap()[0].id, Path::new("")).unwrap();
-    assert_eq!(files[0].state, FileState::Pending);
-    assert!(writer.check(false).unwrap().clean);
-}
-
 #[derive(Clone, Debug)]
 enum Act {
     Write(u8, Vec<u8>),

@@ -51,6 +51,7 @@ pub struct FakeStore {
     delay: Duration,
     state: Mutex<State>,
     maintained: AtomicU64,
+    lookups: AtomicU64,
 }
 
 impl Default for FakeStore {
@@ -72,6 +73,7 @@ impl FakeStore {
             delay: Duration::ZERO,
             state: Mutex::default(),
             maintained: AtomicU64::new(0),
+            lookups: AtomicU64::new(0),
         }
     }
 
@@ -188,6 +190,11 @@ impl FakeStore {
     pub fn maintained(&self) -> u64 {
         self.maintained.load(Ordering::SeqCst)
     }
+
+    /// How often files were looked up by their bytes.
+    pub fn lookups(&self) -> u64 {
+        self.lookups.load(Ordering::SeqCst)
+    }
 }
 
 impl State {
@@ -248,6 +255,7 @@ impl IndexStore for FakeStore {
     }
 
     fn files_with_hash(&self, hash: ContentHash) -> Result<Vec<FileRecord>> {
+        self.lookups.fetch_add(1, Ordering::SeqCst);
         Ok(self.records().into_iter().filter(|record| record.hash == Some(hash)).collect())
     }
 

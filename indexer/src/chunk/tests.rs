@@ -17,6 +17,65 @@ fn cut(document: &ParsedDocument, limit: usize) -> Vec<Passage> {
     chunk(document, &FakeEmbedder::new(), limit).unwrap()
 }
 
+/// Sees nothing in any text.
+struct Blind(FakeEmbedder);
+
+impl Embedder for Blind {
+    fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    fn dimensions(&self) -> usize {
+        self.0.dimensions()
+    }
+
+    fn max_tokens(&self) -> usize {
+        self.0.max_tokens()
+    }
+
+    fn token_ends(&self, _: &str) -> Result<Vec<usize>> {
+        Ok(Vec::new())
+    }
+
+    fn embed_query(&self, text: &str) -> Result<Vec<f32>> {
+        self.0.embed_query(text)
+    }
+
+    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        self.0.embed_passages(texts)
+    }
+
+    fn unload(&self) {}
+}
+
+#[test]
+fn what_has_no_tokens_does_not_pile_up_in_one_passage() {
+    let mut builder = DocumentBuilder::new("text/html");
+    for _ in 0..10_000 {
+        builder.push(BlockKind::Paragraph, "\u{200b}", Location::default());
+    }
+    let passages = chunk(&builder.finish(), &Blind(FakeEmbedder::new()), 100).unwrap();
+    assert!(passages.len() >= 100, "{}", passages.len());
+}
+
+#[test]
+fn very_many_short_lines_are_taken_together() {
+    let text = "1,2\n".repeat(300_000);
+    let mut builder = DocumentBuilder::new("text/csv");
+    builder.table(&text, 0, Location { lines: Some([1, 300_000]), ..Location::default() });
+    let document = builder.finish();
+    let pieces = pieces_of(&FakeEmbedder::new(), &document.text, 0, &document.blocks[0], 400).unwrap();
+    assert!(pieces.len() < 10_000, "{}", pieces.len());
+    let passages = cut(&document, 400);
+    let mut next = 1;
+    for passage in passages {
+        let [from, to] = passage.location.lines.unwrap();
+        assert_eq!((from, passage.text.lines().count() as u32), (next, to + 1 - from));
+        next = to + 1;
+    }
+    assert_eq!(next, 300_001);
+}
+
 #[test]
 fn small_blocks_are_packed_and_headings_go_into_the_context() {
     let mut builder = DocumentBuilder::new("text/html");

@@ -9,8 +9,8 @@ use std::{
 };
 
 use docent_core::{
-    BlockKind, DocumentBuilder, IndexConfig, Location, ParseError, ParseErrorKind, ParsedDocument, Parser,
-    RootId,
+    BlockKind, DocumentBuilder, Embedder, IndexConfig, Location, ParseError, ParseErrorKind, ParsedDocument,
+    Parser, RootId,
 };
 use docent_indexer::{Cancel, Indexer, Progress, RunReport, Scope};
 use docent_testkit::{FakeEmbedder, FakeStore};
@@ -72,12 +72,11 @@ impl World {
     }
 
     pub fn indexer(&self) -> Indexer {
-        Indexer::new(
-            Arc::clone(&self.store) as _,
-            Arc::new(TextParser),
-            Arc::clone(&self.embedder) as _,
-            self.config.clone(),
-        )
+        self.indexer_with(Arc::new(TextParser), Arc::clone(&self.embedder) as _)
+    }
+
+    pub fn indexer_with(&self, parser: Arc<dyn Parser>, embedder: Arc<dyn Embedder>) -> Indexer {
+        Indexer::new(Arc::clone(&self.store) as _, parser, embedder, self.config.clone())
     }
 
     pub fn run(&self) -> RunReport {

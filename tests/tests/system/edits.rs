@@ -166,3 +166,20 @@ fn a_root_that_is_not_there_keeps_its_documents() {
     fs::remove_file(home.docs().join("a.md")).unwrap();
     assert_eq!(index(&home), [0, 0, 0, 1, 0, 0]);
 }
+
+#[test]
+fn a_file_with_a_new_extension_is_read_anew() {
+    let home = Home::small();
+    home.write("notes.txt", format!("# Notes\n\nThey mention {}.\n", word(1)));
+    home.add();
+    fs::rename(home.docs().join("notes.txt"), home.docs().join("notes.md")).unwrap();
+    let report = home.json(&["index"]);
+    assert_eq!(
+        counts(&report, ["added", "changed", "moved", "removed", "failed", "failed"]),
+        [1, 0, 0, 1, 0, 0]
+    );
+    let path = home.docs().join("notes.md");
+    let story = home.json(&["status", "--file", path.to_str().unwrap()]);
+    assert_eq!((&story["state"], &story["mime"]), (&"searchable".into(), &"text/markdown".into()), "{story}");
+    assert_eq!(finds(&home, 1), ["notes.md"]);
+}

@@ -161,3 +161,27 @@ fn control_c_stops_it() {
     assert!(!output.stderr.contains("panic"), "{output:?}");
     home.assert_clean();
 }
+
+#[test]
+fn logs_that_are_rotated_are_moved() {
+    let home = Home::small();
+    for n in 1..=2 {
+        home.write(&format!("log.{n}.md"), format!("# Log\n\n{}\n", word(n)));
+    }
+    home.add();
+    let watch = home.watch();
+    let vectors = home.json(&["status"])["vectors"].clone();
+    fs::rename(home.docs().join("log.2.md"), home.docs().join("log.3.md")).unwrap();
+    fs::rename(home.docs().join("log.1.md"), home.docs().join("log.2.md")).unwrap();
+    home.write("log.1.md", format!("# Log\n\n{}\n", word(3)));
+    eventually("the new log is found", || finds_by_words(&home, &word(3)).then_some(()));
+    let found = |n: u64| home.found(&["--mode", "lexical", &word(n)]);
+    eventually("the old ones are found at their new places", || {
+        (found(2) == [home.docs().join("log.3.md")] && found(1) == [home.docs().join("log.2.md")])
+            .then_some(())
+    });
+    home.json(&["index"]);
+    assert_eq!(home.json(&["status"])["vectors"].as_u64(), vectors.as_u64().map(|n| n + 1));
+    drop(watch);
+    home.assert_clean();
+}

@@ -30,6 +30,13 @@ pub(super) struct Paragraph {
     lines: u32,
 }
 
+impl Paragraph {
+    /// Words of docent's own.
+    pub(super) fn note(text: &str) -> Self {
+        Self { text: text.to_owned(), size: 0.0, lines: 1 }
+    }
+}
+
 /// Presentation forms as letters (ligatures, Kangxi radicals, compatibility ideographs, Arabic forms), no
 /// soft hyphens, no controls but the line-end hyphen.
 pub(super) fn clean(text: &str) -> String {

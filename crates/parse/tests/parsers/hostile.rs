@@ -166,3 +166,100 @@ fn a_file_over_the_limit_is_not_opened() {
     let error = parsers.parse("a.txt".as_ref(), b"more than ten bytes").unwrap_err();
     assert_eq!(error.kind, ParseErrorKind::TooLarge);
 }
+
+/// Each of these took time with the square of its length: at this length they are read in a moment, or not today.
+#[test]
+fn repeated_beginnings_take_no_longer_than_their_bytes() {
+    let parsers = super::without_pdfium();
+    let times = 100_000;
+    for (name, part) in [
+        ("a.md", "---\t\nx\n\n"),
+        ("a.md", "+++\nx\n\n"),
+        ("a.md", "> - * 1. "),
+        ("a.md", "[a]: b\n[a] "),
+        ("a.md", "<!-- <? <![CDATA[ "),
+        ("a.md", "`` ``` ` **_[]( "),
+        ("a.md", "|a|b|\n|-|-|\n"),
+        ("a.xml", "<!DOCTYPE "),
+        ("a.xml", "<!DOCTYPE x [ "),
+        ("a.xml", "<!-- <? <![CDATA "),
+        ("a.html", "<!-- <![CDATA[ <? "),
+        ("a.html", "<table><tr><td><table><caption>"),
+        ("a.html", "<nav><p hidden><svg>"),
+        ("a.html", "<title><select><ul><li>"),
+        ("a.html", "&am &#x <p =\" "),
+        ("a.json", "[{\"a\":"),
+        ("a.csv", "\"a,\"\"b\n"),
+        ("a.eml", "Content-Type: multipart/mixed; boundary=x\n\n--x\n"),
+        ("a.eml", "Subject: =?utf-8?q?a\n"),
+        ("a.mbox", "From a@b Thu Jan 1 00:00:00 1970\n\n"),
+        ("a.txt", "a\u{200b}"),
+    ] {
+        let head = if name == "a.xml" { "<?xml version='1.0'?>" } else { "" };
+        let began = std::time::Instant::now();
+        let _ = parsers.parse(name.as_ref(), (head.to_owned() + &part.repeat(times)).as_bytes());
+        println!("{name} {part:?}: {:?}", began.elapsed());
+        // Not a measurement: the square of this length is minutes and more.
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "{name} {part:?}");
+    }
+}
+
+#[test]
+fn millions_of_tiny_pieces_are_joined() {
+    let parsers = super::without_pdfium();
+    for (name, part) in
+        [("a.jsonl", "1\n"), ("a.txt", "a\n\n"), ("a.html", "<p>a"), ("a.xml", "<a>b"), ("a.md", "- a\n")]
+    {
+        let head = if name == "a.xml" { "<?xml version='1.0'?>" } else { "" };
+        let text = head.to_owned() + &part.repeat(600_000);
+        let document = parsers.parse(name.as_ref(), text.as_bytes()).unwrap();
+        assert!(document.blocks.len() < 110_000, "{name}: {}", document.blocks.len());
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count();
+        let found: usize = document.blocks.iter().map(|block| letters(document.block_text(block))).sum();
+        assert_eq!(found, 600_000, "{name}: nothing is lost");
+        let last = document.blocks.last().unwrap();
+        let end = document.text[..last.range.end].chars().count() as u64;
+        assert_eq!(last.location.chars.unwrap()[1], end, "{name}");
+    }
+    // Headings are not joined: there is an end to them.
+    let error = parsers.parse("a.md".as_ref(), "# a\n".repeat(500_000).as_bytes()).unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::TooLarge, "{error}");
+}
+
+#[test]
+fn a_heading_is_repeated_only_as_far_as_one_reads() {
+    let parsers = super::without_pdfium();
+    let words = "很长的标题 ".repeat(10_000);
+    for (name, text) in [
+        ("a.md", format!("# {words}\n\none\n\ntwo\n")),
+        ("a.html", format!("<title>{words}</title><h1>{words}</h1><p>one<p>two")),
+    ] {
+        let document = parsers.parse(name.as_ref(), text.as_bytes()).unwrap();
+        assert!(document.text.contains(words.trim()), "{name}: its text is all there");
+        let heading = &document.blocks[1].location.heading[0];
+        assert!(heading.starts_with("很长的标题") && heading.chars().count() <= 200, "{name}");
+        assert!(document.title.unwrap().chars().count() <= 200, "{name}");
+    }
+}
+
+#[test]
+fn one_long_line_and_many_short_ones() {
+    let parsers = super::without_pdfium();
+    let line = "word ".repeat(4 << 20);
+    assert_eq!(parsers.parse("a.txt".as_ref(), line.as_bytes()).unwrap().blocks.len(), 1);
+    let table = "1,2,3\n".repeat(1 << 20);
+    let document = parsers.parse("a.csv".as_ref(), table.as_bytes()).unwrap();
+    assert_eq!((document.blocks.len(), document.blocks[0].location.lines), (1, Some([1, 1 << 20])));
+    let deep = "[".repeat(1 << 20) + &"]".repeat(1 << 20);
+    parsers.parse("a.json".as_ref(), deep.as_bytes()).unwrap();
+}
+
+#[test]
+fn attachments_together_are_bounded() {
+    let parsers = Parsers::new(ParseOptions { max_text: 1 << 20, ..ParseOptions::default() });
+    let part =
+        format!("--x\nContent-Disposition: attachment; filename=a.txt\n\n{}\n", "word ".repeat(60_000));
+    let mail = format!("From: a\nContent-Type: multipart/mixed; boundary=x\n\n{}--x--\n", part.repeat(8));
+    let error = parsers.parse("a.eml".as_ref(), mail.as_bytes()).unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::TooLarge, "{error}");
+}

@@ -149,6 +149,7 @@ fn excel_cells_are_true_references() {
             ("far", 0, Some("成本"), Some("XFD900000")),
         ]
     );
+    assert_eq!(document.blocks[0].location.heading, ["成本"], "a sheet is found by its name");
 }
 
 #[test]
@@ -284,4 +285,47 @@ fn what_is_not_read_says_what_it_is() {
         // Another test of this process has loaded pdfium.
         assert_eq!(missing.kind, ParseErrorKind::Damaged);
     }
+}
+
+#[test]
+fn an_attachment_that_cannot_be_read_is_named() {
+    let part = |name: &str, body: &str| {
+        format!(
+            "--x\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename={name}\r\n\r\n{body}\r\n"
+        )
+    };
+    let mail = format!(
+        "From: ann@example.org\r\nSubject: Two\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{}{}{}--x--\r\n",
+        part("plan.pdf", "%PDF-1.4\r\n"),
+        part("logo.gif", "GIF89a\u{1}\u{2}"),
+        part("notes.txt", "Words."),
+    );
+    let document = super::without_pdfium().parse("a.eml".as_ref(), mail.as_bytes()).unwrap();
+    let notes: Vec<_> = document.blocks.iter().filter(|b| document.block_text(b).starts_with('[')).collect();
+    assert_eq!(notes.len(), 1, "a picture is none: {}", document.text);
+    assert!(document.block_text(notes[0]).starts_with("[attachment plan.pdf was not read: PDF files need"));
+    assert_eq!(notes[0].location.part.as_deref(), Some("plan.pdf"));
+    assert!(document.text.contains("Words."));
+}
+
+#[test]
+fn every_message_of_a_large_mailbox_is_read() {
+    let mailbox: String = (0..20_100)
+        .map(|n| {
+            format!("From a@b.c Thu Jan  1 00:00:00 1970\nFrom: a@b.c\nSubject: Number {n}\n\nBody {n}.\n\n")
+        })
+        .collect();
+    let document = super::without_pdfium().parse("a.mbox".as_ref(), mailbox.as_bytes()).unwrap();
+    assert!(document.text.contains("Body 20099."));
+}
+
+#[test]
+fn a_page_that_cannot_be_read_is_named() {
+    let pdf = String::from_utf8(pdf(&["First page.", "Second page."])).unwrap();
+    // The second page is no page.
+    let broken = pdf.replacen("6 0 obj\n<</Type/Page/", "6 0 obj\n<</Type/Font/", 1);
+    assert_ne!(pdf, broken);
+    let document = super::parsers().parse("a.pdf".as_ref(), broken.as_bytes()).unwrap();
+    let blocks: Vec<_> = document.blocks.iter().map(|b| (document.block_text(b), b.location.page)).collect();
+    assert_eq!(blocks, [("First page.", Some(1)), ("[this page cannot be read]", Some(2))]);
 }

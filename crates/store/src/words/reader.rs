@@ -12,12 +12,17 @@ use tantivy::{
 
 use super::{Extra, Fields, tantivy_error, writer::halves};
 use crate::{
-    analysis::{Analyzer, exact_terms, query_analyzers},
+    analysis::{Analyzer, exact_terms, han_terms, query_analyzers},
     filter::DocSet,
+    fold::fold_text,
 };
 
 /// Weight of a word in title or headings beside one in the text.
 const CONTEXT_BOOST: f32 = 0.5;
+
+/// Weight of a Chinese word that stands in the index only as part of longer ones, as 小明 does in 王小明: enough to be
+/// found, too little to outweigh a word.
+const PART_BOOST: f32 = 0.25;
 
 /// Terms of a query that are looked up: the rarest ones of a longer text.
 const QUERY_TERMS: usize = 256;
@@ -27,6 +32,14 @@ const QUERY_TERMS: usize = 256;
 pub(crate) struct Searching {
     searcher: Searcher,
     fields: Fields,
+}
+
+/// Which Chinese words of a query are looked for within longer ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    /// Those that the index does not have.
+    OfUnknown,
+    OfAll,
 }
 
 impl Searching {
@@ -48,7 +61,16 @@ impl Searching {
         docs: &DocSet,
         limit: usize,
     ) -> Result<Vec<Scored>> {
-        let Some(query) = self.query(query, must, languages)? else {
+        let found = self.best(self.query(query, must, languages, Parts::OfUnknown)?, docs, limit)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        // Words of the query may stand outside the filter as such, and within it only in longer words.
+        self.best(self.query(query, must, languages, Parts::OfAll)?, docs, limit)
+    }
+
+    fn best(&self, query: Option<BooleanQuery>, docs: &DocSet, limit: usize) -> Result<Vec<Scored>> {
+        let Some(query) = query else {
             return Ok(Vec::new());
         };
         let top = TopDocs::with_limit(limit.max(1)).order_by_score();
@@ -70,19 +92,23 @@ impl Searching {
         Ok(hits)
     }
 
-    fn query(&self, query: &str, must: &[String], languages: &[String]) -> Result<Option<BooleanQuery>> {
+    fn query(
+        &self,
+        query: &str,
+        must: &[String],
+        languages: &[String],
+        parts: Parts,
+    ) -> Result<Option<BooleanQuery>> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         for phrase in must {
-            let terms: Vec<Term> = exact_terms(phrase)
-                .iter()
-                .map(|term| Term::from_field_text(self.fields.exact, term))
-                .collect();
-            let clause: Box<dyn Query> = match terms.len() {
-                0 => continue,
-                1 => Box::new(TermQuery::new(terms[0].clone(), IndexRecordOption::WithFreqs)),
-                _ => Box::new(PhraseQuery::new(terms)),
-            };
-            clauses.push((Occur::Must, Box::new(BoostQuery::new(clause, 0.0))));
+            if let Some(clause) = self.phrase(phrase) {
+                clauses.push((Occur::Must, Box::new(BoostQuery::new(clause, 0.0))));
+            }
+        }
+        for word in self.parts(query, parts)? {
+            if let Some(clause) = self.phrase(&word) {
+                clauses.push((Occur::Should, Box::new(BoostQuery::new(clause, PART_BOOST))));
+            }
         }
         for term in self.query_terms(query, languages)? {
             let body =
@@ -95,6 +121,35 @@ impl Searching {
             clauses.push((Occur::Should, Box::new(BoostQuery::new(Box::new(context), CONTEXT_BOOST))));
         }
         Ok((!clauses.is_empty()).then(|| BooleanQuery::new(clauses)))
+    }
+
+    /// A query for `text` as it stands; none where there is nothing to look for.
+    fn phrase(&self, text: &str) -> Option<Box<dyn Query>> {
+        let mut terms: Vec<Term> =
+            exact_terms(text).iter().map(|term| Term::from_field_text(self.fields.exact, term)).collect();
+        match terms.len() {
+            0 => None,
+            1 => Some(Box::new(TermQuery::new(terms.remove(0), IndexRecordOption::WithFreqs))),
+            _ => Some(Box::new(PhraseQuery::new(terms))),
+        }
+    }
+
+    /// The Chinese words of a query that are to be found within longer ones too.
+    fn parts(&self, query: &str, parts: Parts) -> Result<Vec<String>> {
+        let mut seen = HashSet::new();
+        let mut words = han_terms(query);
+        words.retain(|word| seen.insert(word.clone()));
+        if parts == Parts::OfUnknown {
+            let mut unknown = Vec::new();
+            for word in words {
+                if self.frequency(&word)? == 0 {
+                    unknown.push(word);
+                }
+            }
+            words = unknown;
+        }
+        words.truncate(QUERY_TERMS);
+        Ok(words)
     }
 
     /// The distinct terms of a query, in every way that the index's languages stem them.
@@ -132,13 +187,15 @@ impl Searching {
         let mut present: HashSet<String> = analyzer.terms(&text).into_iter().collect();
         present.extend(analyzer.terms(&extra.context));
         let wanted: HashSet<String> = analyzer.terms(query).into_iter().collect();
+        let parts: HashSet<String> = self.parts(query, Parts::OfUnknown)?.into_iter().collect();
+        let folded = if parts.is_empty() { String::new() } else { fold_text(&text) };
         let passages = self.searcher.num_docs() as f32;
         let (mut all, mut covered) = (0.0, 0.0);
         for term in wanted {
             let frequency = self.frequency(&term)? as f32;
             let rarity = (1.0 + (passages - frequency + 0.5).max(0.5) / (frequency + 0.5)).ln();
             all += rarity;
-            if present.contains(&term) {
+            if present.contains(&term) || (parts.contains(&term) && folded.contains(&term)) {
                 covered += rarity;
             }
         }
@@ -238,5 +295,64 @@ impl Searching {
         let (id, doc, position) = self.keys(address)?;
         let (text, extra) = self.stored(address)?;
         Ok((StoredPassage { id, doc, position, text, location: extra.location.clone() }, extra))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use docent_core::{EmbedKey, Location, Passage};
+
+    use super::*;
+    use crate::{
+        EmbedderIdentity,
+        payload::Payload,
+        words::{PassageWords, Words, WordsWriter},
+    };
+
+    /// What is found of these texts (with their languages), by number.
+    fn found(texts: &[(&str, &str)], query: &str, docs: &DocSet) -> Vec<i64> {
+        let folder = tempfile::tempdir().unwrap();
+        let words = Words::create(folder.path()).unwrap();
+        let mut writer = WordsWriter::open(&words).unwrap();
+        for (at, (language, text)) in texts.iter().enumerate() {
+            let doc = DocId(at as i64);
+            let passage =
+                Passage { text: (*text).into(), context: String::new(), location: Location::default() };
+            let id = PassageId::new(doc, EmbedKey::new("test", text), 0);
+            let words = PassageWords { id, doc, position: 0, language: Some(language), passage: &passage };
+            writer.add(&words).unwrap();
+        }
+        writer.commit(&Payload::first(&EmbedderIdentity { id: "test".into(), dimensions: 8 }, 1)).unwrap();
+        let languages: Vec<String> = texts.iter().map(|(language, _)| (*language).to_owned()).collect();
+        let searching = words.searching().unwrap();
+        let hits = searching.search(query, &[], &languages, docs, 10).unwrap();
+        for hit in &hits {
+            assert!(searching.coverage(query, hit.id).unwrap() > 0.0, "{query} in {}", hit.doc.0);
+        }
+        hits.iter().map(|hit| hit.doc.0).collect()
+    }
+
+    #[test]
+    fn a_chinese_word_is_found_within_a_longer_one() {
+        let texts = [("cmn", "王小明负责增值税申报。"), ("cmn", "今天天气很好。")];
+        for query in ["小明", "税", "小明在哪里"] {
+            assert_eq!(found(&texts, query, &DocSet::All).first(), Some(&0), "{query}");
+        }
+        // The word itself comes before what only contains it.
+        let texts = [("cmn", "增值税率表。"), ("cmn", "值税的例子很多，值税。")];
+        assert_eq!(found(&texts, "增值", &DocSet::All), [0]);
+        // As a word it stands only outside the filter.
+        let texts = [("cmn", "交税。"), ("cmn", "王小明申报增值税。")];
+        let only = DocSet::Only(Arc::new(HashSet::from([1])));
+        assert_eq!(found(&texts, "税", &only), [1]);
+    }
+
+    #[test]
+    fn a_word_is_found_in_a_language_without_a_stemmer() {
+        let texts = [("eng", "The office is closed."), ("pol", "Urlop pracowników trwa dwadzieścia dni.")];
+        assert_eq!(found(&texts, "pracowników", &DocSet::All), [1]);
+        assert_eq!(found(&texts, "dni", &DocSet::All), [1]);
     }
 }
