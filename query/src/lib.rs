@@ -14,7 +14,7 @@ mod search;
 mod sentences;
 mod words;
 
-pub use ask::{AskEvent, AskRequest, ask, ask_until};
+pub use ask::{AskEvent, AskRequest, ask};
 pub use eval::{
     EVAL_DEPTH, EvalOptions, EvalQuery, EvalReport, Latency, Metrics, Qrels, eval, parse_qrels,
     parse_queries, write_run,

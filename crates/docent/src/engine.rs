@@ -101,9 +101,9 @@ impl Engine {
             Request::Ask(request) => {
                 let mut on_ask = |event| {
                     on_event(Event::Ask(event));
-                    if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    ControlFlow::Continue(())
                 };
-                inner.ask(&request, &mut on_ask).map(Response::Ask)
+                inner.ask(&request, &|| cancel.is_cancelled(), &mut on_ask).map(Response::Ask)
             }
             Request::Status => inner.status().map(Response::Status),
             Request::FileStatus { path } => inner.file_status(&path).map(Response::FileStatus),
@@ -128,7 +128,7 @@ impl Engine {
         let (events, receiver) = mpsc::channel(64);
         let inner = self.inner.clone();
         let work = tokio::task::spawn_blocking(move || {
-            inner.ask(&request, &mut |event| {
+            inner.ask(&request, &|| events.is_closed(), &mut |event| {
                 if events.blocking_send(event).is_ok() {
                     ControlFlow::Continue(())
                 } else {
@@ -319,6 +319,7 @@ impl Inner {
     fn ask(
         &self,
         request: &AskRequest,
+        stopped: &dyn Fn() -> bool,
         on_event: &mut dyn FnMut(AskEvent) -> ControlFlow<()>,
     ) -> Result<AskReport> {
         self.touch();
@@ -333,6 +334,7 @@ impl Inner {
             Some(self.embedder.as_ref()),
             self.generator.as_ref(),
             &query,
+            stopped,
             on_event,
         )?;
         report.notes.extend(backlog_note(&store)?);

@@ -6,8 +6,7 @@ use std::{
 };
 
 use docent_core::{
-    CheckReport, DryRunReport, Embedder, Error, ErrorKind, IndexReport, IoContext as _, Result,
-    Root, RootId,
+    CheckReport, DryRunReport, Embedder, Error, ErrorKind, IndexReport, IoContext as _, Result, Root, RootId,
 };
 use docent_indexer::{
     Cancel, IndexEvent, Indexer, Progress, RunReport, Scope, WatchHandle, Watcher, check_globs, estimate,

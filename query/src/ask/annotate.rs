@@ -172,6 +172,10 @@ impl<'a> Annotator<'a> {
         }
         if stopped || self.space.contains('\n') {
             self.settle_line_marks();
+            if !self.line_marks.is_empty() {
+                // They begin a line, and the space after them goes with them.
+                self.space.truncate(self.line_marks_at);
+            }
             self.close(false);
             self.marks.append(&mut self.line_marks);
         }

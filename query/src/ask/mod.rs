@@ -68,20 +68,6 @@ pub enum AskEvent {
     Citation(Box<Citation>),
 }
 
-/// Answers a question as [`ask_until`] does, stopped by `on_event` alone.
-///
-/// # Errors
-/// As [`ask_until`].
-pub fn ask(
-    index: &dyn SearchIndex,
-    embedder: Option<&dyn Embedder>,
-    generator: &dyn Generator,
-    request: &AskRequest,
-    on_event: &mut dyn FnMut(AskEvent) -> ControlFlow<()>,
-) -> Result<AskReport> {
-    ask_until(index, embedder, generator, request, &|| false, on_event)
-}
-
 /// Answers a question from the documents of `index`.
 ///
 /// An answer is refused (`answered` is false, `reason` says why, `hits` are the nearest passages) when nothing is
@@ -94,7 +80,7 @@ pub fn ask(
 /// `Usage`: the question has no words. `Interrupted`: `on_event` said stop, or `stopped` did, which is asked all
 /// the time while the model works, also before it has anything to say. Whatever the embedder, the generator
 /// and the stores report.
-pub fn ask_until(
+pub fn ask(
     index: &dyn SearchIndex,
     embedder: Option<&dyn Embedder>,
     generator: &dyn Generator,

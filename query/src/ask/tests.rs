@@ -19,11 +19,12 @@ fn index() -> FakeIndex {
 
 fn asked(index: &FakeIndex, generator: &FakeGenerator, question: &str) -> (AskReport, Vec<AskEvent>) {
     let mut events = Vec::new();
-    let report = ask(index, Some(&WordEmbedder), generator, &AskRequest::new(question), &mut |event| {
-        events.push(event);
-        ControlFlow::Continue(())
-    })
-    .unwrap();
+    let report =
+        ask(index, Some(&WordEmbedder), generator, &AskRequest::new(question), &|| false, &mut |event| {
+            events.push(event);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
     (report, events)
 }
 
@@ -181,7 +182,7 @@ fn a_question_is_stopped_while_the_model_reads_or_its_words_are_held_back() {
         let request = AskRequest::new("How many days of annual leave?");
         let index = index();
         let stopped = || events.get() > 0;
-        let error = ask_until(&index, Some(&WordEmbedder), &generator, &request, &stopped, &mut |event| {
+        let error = ask(&index, Some(&WordEmbedder), &generator, &request, &stopped, &mut |event| {
             assert!(!matches!(event, AskEvent::Text(_)), "{event:?}");
             events.set(events.get() + 1);
             ControlFlow::Continue(())
@@ -227,9 +228,14 @@ fn the_prompt_fits_whatever_the_passages_are() {
 #[test]
 fn a_context_without_room_is_an_error_that_says_what_to_raise() {
     let generator = FakeGenerator::new(&["x"]).context(100);
-    let error = ask(&index(), Some(&WordEmbedder), &generator, &AskRequest::new("annual leave"), &mut |_| {
-        ControlFlow::Continue(())
-    })
+    let error = ask(
+        &index(),
+        Some(&WordEmbedder),
+        &generator,
+        &AskRequest::new("annual leave"),
+        &|| false,
+        &mut |_| ControlFlow::Continue(()),
+    )
     .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.hint_text().unwrap().contains("ask.context_tokens"));
@@ -280,18 +286,18 @@ fn failures_and_stops_come_through() {
     let request = AskRequest::new("annual leave");
     let mut go_on = |_: AskEvent| ControlFlow::Continue(());
     let generator = FakeGenerator::failing("out of memory");
-    let error = ask(&index(), Some(&WordEmbedder), &generator, &request, &mut go_on).unwrap_err();
+    let error = ask(&index(), Some(&WordEmbedder), &generator, &request, &|| false, &mut go_on).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Model);
     let generator = FakeGenerator::new(&["30 ", "days ", "of leave."]);
-    let error = ask(&index(), Some(&NoModel), &generator, &request, &mut go_on).unwrap_err();
+    let error = ask(&index(), Some(&NoModel), &generator, &request, &|| false, &mut go_on).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ModelMissing);
-    let error =
-        ask(&index(), Some(&WordEmbedder), &generator, &AskRequest::new("??"), &mut go_on).unwrap_err();
+    let error = ask(&index(), Some(&WordEmbedder), &generator, &AskRequest::new("??"), &|| false, &mut go_on)
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     let mut stop = |event: AskEvent| match event {
         AskEvent::Text(_) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     };
-    let error = ask(&index(), Some(&WordEmbedder), &generator, &request, &mut stop).unwrap_err();
+    let error = ask(&index(), Some(&WordEmbedder), &generator, &request, &|| false, &mut stop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
 }

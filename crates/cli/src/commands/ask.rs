@@ -55,7 +55,7 @@ fn rest(report: &AskReport, shown: &str, width: usize) -> String {
     if shown.trim() == report.answer.trim() {
         return format!("\n{}", print::after_answer(report, width));
     }
-    // What came first turned out to be no answer.
+    // What was shown is not what is reported: the report is what counts.
     format!("\n\n{}", print::answer(report, width))
 }
 

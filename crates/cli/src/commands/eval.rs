@@ -23,6 +23,10 @@ pub(super) fn eval(context: &Context, args: &EvalArgs) -> Result<Exit> {
     progress.doing("searching for every query");
     let report = block_on(engine.eval(request));
     progress.clear();
-    context.output.result(&report?, print::eval)?;
+    let report = report?;
+    context.output.result(&report, print::eval)?;
+    for note in &report.notes {
+        context.output.note(note);
+    }
     Ok(Exit::Done)
 }
