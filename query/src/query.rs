@@ -152,7 +152,7 @@ fn trim_marks(token: &str) -> &str {
 /// `he/she/they`.
 fn is_everyday(token: &str) -> bool {
     let parts: Vec<&str> = token.split(['-', '/']).collect();
-    let word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_lowercase());
+    let word = |part: &&str| !part.is_empty() && part.chars().all(char::is_lowercase);
     let counted = |part: &str| part.trim_start_matches(|c: char| c.is_ascii_digit()).len() < part.len();
     let unit = |part: &str| part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').to_owned();
     let plain = |parts: &[&str]| parts.iter().all(word);
@@ -162,7 +162,7 @@ fn is_everyday(token: &str) -> bool {
         // A number first, with its unit or without.
         [first, rest @ ..] if counted(first) && plain(rest) => {
             let unit = unit(first);
-            unit.is_empty() || (token.contains('/') && unit.chars().all(|c| c.is_lowercase()))
+            unit.is_empty() || (token.contains('/') && unit.chars().all(char::is_lowercase))
         }
         // A decade last.
         [rest @ .., last] => counted(last) && unit(last) == "s" && plain(rest),
