@@ -94,30 +94,26 @@ mod signals {
     use super::Stop;
 
     pub(super) struct Signals {
-        interrupt: Option<Signal>,
-        terminate: Option<Signal>,
+        interrupt: Signal,
+        terminate: Signal,
         hangup: Option<Signal>,
     }
 
     impl Signals {
         pub(super) fn new() -> io::Result<Self> {
-            // What whoever started us had us ignore stays ignored: nohup, and a shell's jobs in the background.
-            let ignored = ignored();
-            let listen = |kind: SignalKind| {
-                let bit = 1_u64.checked_shl(kind.as_raw_value() as u32 - 1).unwrap_or(0);
-                (ignored & bit == 0).then(|| signal(kind)).transpose()
-            };
+            let hangup = SignalKind::hangup();
             Ok(Self {
-                interrupt: listen(SignalKind::interrupt())?,
-                terminate: listen(SignalKind::terminate())?,
-                hangup: listen(SignalKind::hangup())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+                // Under nohup a terminal that goes away is to be ignored.
+                hangup: if is_ignored(hangup) { None } else { Some(signal(hangup)?) },
             })
         }
 
         pub(super) async fn next(&mut self) -> Stop {
             tokio::select! {
-                () = came(&mut self.interrupt) => Stop::Interrupt,
-                () = came(&mut self.terminate) => Stop::Terminate,
+                _ = self.interrupt.recv() => Stop::Interrupt,
+                _ = self.terminate.recv() => Stop::Terminate,
                 () = came(&mut self.hangup) => Stop::Terminate,
             }
         }
@@ -132,11 +128,12 @@ mod signals {
         }
     }
 
-    /// The signals that are ignored, signal 1 in the lowest bit. Known on Linux only (proc(5), SigIgn).
-    fn ignored() -> u64 {
+    /// Whether a signal is ignored. Known on Linux only (proc(5): SigIgn has signal 1 in its lowest bit).
+    fn is_ignored(kind: SignalKind) -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+        mask >> (kind.as_raw_value() - 1) & 1 == 1
     }
 }
 
