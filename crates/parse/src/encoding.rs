@@ -174,6 +174,9 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
 /// (level 1 of GB 2312, Big5 and JIS X 0208, the kana, the hangul syllables, the punctuation); `None` if the bytes
 /// are not in that encoding or it is not a two-byte one. Rows after the standards' code tables.
 fn commonness(bytes: &[u8], encoding: &'static Encoding) -> Option<f64> {
+    if encoding == SHIFT_JIS && !may_be_shift_jis(bytes) {
+        return None;
+    }
     let (mut all, mut common, mut at) = (0usize, 0.0f64, 0usize);
     while let Some(&lead) = bytes.get(at) {
         if lead.is_ascii() {
@@ -246,6 +249,31 @@ fn commonness(bytes: &[u8], encoding: &'static Encoding) -> Option<f64> {
     (all >= 2).then(|| common / all as f64)
 }
 
+/// Whether pairs that Shift-JIS allows are not the quotes and dashes of windows-1252 (0x91 to 0x97), each with the ASCII
+/// letter behind it: `it’s`. Such a text has no kana and hardly a trail byte outside ASCII, and most of its pairs
+/// stand between two letters.
+fn may_be_shift_jis(bytes: &[u8]) -> bool {
+    let (mut pairs, mut strong, mut kana, mut between) = (0usize, 0usize, 0usize, 0usize);
+    let mut at = 0;
+    while let (Some(&lead), trail) = (bytes.get(at), bytes.get(at + 1).copied()) {
+        let Some(trail) = trail.filter(|_| matches!(lead, 0x81..=0x9F | 0xE0..=0xFC)) else {
+            at += 1;
+            continue;
+        };
+        pairs += 1;
+        strong += usize::from(!trail.is_ascii());
+        kana += usize::from(matches!((lead, trail), (0x82, 0x9F..=0xF1) | (0x83, 0x40..=0x96)));
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        between += usize::from(
+            matches!(lead, 0x91..=0x97)
+                && trail.is_ascii_alphabetic()
+                && before.is_some_and(u8::is_ascii_alphabetic),
+        );
+        at += 2;
+    }
+    kana > 0 || (strong > 0 && (between == 0 || between * 2 < pairs))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,6 +300,9 @@ mod tests {
         {
             assert_eq!(round(text, BIG5), text);
         }
+        for text in ["御見積書 A様", "請求書"] {
+            assert_eq!(round(text, SHIFT_JIS), text);
+        }
         for text in ["お知らせです", "有給休暇は三十日です。", "こんにちは、世界"] {
             assert_eq!(round(text, SHIFT_JIS), text);
             assert_eq!(round(text, EUC_JP), text);
@@ -288,6 +319,9 @@ mod tests {
             "Die schöne Frau trägt ein grünes Kleid",
             "Les élèves français étaient déjà là",
             "Café à la crème",
+            "It’s the company’s policy. Employees don’t carry over…",
+            "The AX-200—our best pump—isn’t covered.",
+            "The dogs’ owner doesn’t pay; it’s the “owners’” club.",
         ] {
             assert_eq!(round(text, WINDOWS_1252), text);
         }
