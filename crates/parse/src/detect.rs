@@ -1,8 +1,9 @@
 //! What a file is: by its content first, by its name where the content leaves it open.
 
-use std::path::Path;
+use std::{io::Cursor, path::Path};
 
 use docent_core::{ParseError, ParseErrorKind};
+use office_oxide::cfb::CfbReader;
 
 use crate::{
     damaged, encoding, encrypted,
@@ -230,15 +231,20 @@ fn zip_format(bytes: &[u8], extension: &str) -> Result<Format, ParseError> {
     }
 }
 
-/// OLE files name their streams in UTF-16 in their directory.
+/// OLE files name their streams in a directory. What is embedded in one has streams of its own further down.
 fn ole_format(bytes: &[u8]) -> Result<Format, ParseError> {
-    let has = |name: &str| {
-        let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        find(bytes, &wide).is_some()
+    let directory = CfbReader::new(Cursor::new(bytes)).ok().filter(|read| !read.entries().is_empty());
+    let has = |name: &str| match &directory {
+        Some(directory) => directory.has_root_entry(name),
+        // Damaged: names are in UTF-16.
+        None => {
+            let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            find(bytes, &wide).is_some()
+        }
     };
     if has("EncryptedPackage") || has("EncryptionInfo") {
         Err(encrypted())
-    } else if has("__substg1.0_") {
+    } else if has("__properties_version1.0") {
         Err(unsupported("Outlook messages (msg) are not read yet"))
     } else if has("WordDocument") {
         Ok(Format::Doc)
@@ -359,5 +365,49 @@ mod tests {
         assert_eq!(of("x.unknown", "合同".as_bytes()), Ok(Format::Text(TextKind::Plain)));
         assert_eq!(of("x.rs", b"fn main() {}"), Ok(Format::Text(TextKind::Source("text/x-rust"))));
         assert_eq!(of("x.bin", &[0, 1, 2, 3, 0, 5, 6, 9]).unwrap_err().0, ParseErrorKind::Unsupported);
+    }
+
+    /// An OLE file with three entries below its root, each with its type, its right sibling and its child.
+    fn ole(entries: [(&str, u8, u32, u32); 3]) -> Vec<u8> {
+        const NONE: u32 = u32::MAX;
+        let mut bytes = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec();
+        bytes.resize(24, 0);
+        bytes.extend([0x3E, 0, 3, 0, 0xFE, 0xFF, 9, 0, 6, 0]);
+        bytes.resize(44, 0);
+        let ends = [1, 1, 0, 4096, NONE - 1, 0, NONE - 1, 0, 0];
+        bytes.extend(ends.into_iter().flat_map(u32::to_le_bytes));
+        bytes.resize(512, 0xFF);
+        // The table of sectors, then the directory.
+        bytes.extend([NONE - 2, NONE - 1].into_iter().flat_map(u32::to_le_bytes));
+        bytes.resize(1024, 0xFF);
+        for (name, kind, right, child) in [("Root Entry", 5, NONE, 1)].into_iter().chain(entries) {
+            let end = bytes.len() + 128;
+            bytes.extend(name.encode_utf16().flat_map(u16::to_le_bytes));
+            bytes.resize(end - 64, 0);
+            bytes.extend(((name.len() as u16 + 1) * 2).to_le_bytes());
+            bytes.extend([kind, 1]);
+            bytes.extend([NONE, right, child].into_iter().flat_map(u32::to_le_bytes));
+            bytes.resize(end - 12, 0);
+            bytes.extend((NONE - 1).to_le_bytes());
+            bytes.resize(end, 0);
+        }
+        bytes
+    }
+
+    #[test]
+    fn what_is_embedded_in_an_ole_file_is_not_its_type() {
+        const NONE: u32 = u32::MAX;
+        let sheet = ole([("Workbook", 2, 2, NONE), ("MBD0001", 1, NONE, 3), ("WordDocument", 2, NONE, NONE)]);
+        assert_eq!(of("a.xls", &sheet), Ok(Format::Xls));
+        let mut text = ole([("WordDocument", 2, 2, NONE), ("1Table", 2, 3, NONE), ("Data", 2, NONE, NONE)]);
+        text.extend("see EncryptionInfo".encode_utf16().flat_map(u16::to_le_bytes));
+        assert_eq!(of("a.doc", &text), Ok(Format::Doc));
+        let mail = ole([("__properties_version1.0", 2, 2, NONE), ("a", 2, NONE, NONE), ("b", 2, NONE, NONE)]);
+        assert_eq!(of("a.msg", &mail).unwrap_err().0, ParseErrorKind::Unsupported);
+        // Without a directory the names are looked for.
+        assert_eq!(
+            of("a.doc", &text[..8].iter().chain(&text[1024..]).copied().collect::<Vec<_>>()),
+            Err((ParseErrorKind::Encrypted, "encrypted: a password is needed".into()))
+        );
     }
 }
