@@ -20,6 +20,14 @@ enum Piece {
     Table(Range<usize>, usize),
 }
 
+impl Piece {
+    fn range(&self) -> &Range<usize> {
+        match self {
+            Self::Heading(_, _, range) | Self::Block(_, range) | Self::Table(range, _) => range,
+        }
+    }
+}
+
 pub(crate) fn parse(text: String) -> ParsedDocument {
     if text.len() > LONGEST {
         return text::parse_as("text/markdown", text);
@@ -35,7 +43,7 @@ fn structure(document: &mut Verbatim<'_>) {
         document.push(BlockKind::Paragraph, front);
         body = end;
     }
-    let pieces = pieces(&text[body..]);
+    let pieces = with_gaps(&text[body..], pieces(&text[body..]));
     let first_heading = pieces.iter().find_map(|piece| match piece {
         Piece::Heading(1, words, _) => Some(words.as_str()),
         _ => None,
@@ -119,6 +127,37 @@ fn pieces(text: &str) -> Vec<Piece> {
     found
 }
 
+/// The pieces, with what stands between them as paragraphs: the library has no events for the targets of links
+/// (`[Invoice]: INV-2024-118`). Rulers say nothing.
+fn with_gaps(text: &str, pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut all = Vec::with_capacity(pieces.len());
+    let mut at = 0;
+    for piece in pieces {
+        let Range { start, end } = *piece.range();
+        add_gap(&mut all, text, at..start);
+        at = at.max(end);
+        all.push(piece);
+    }
+    add_gap(&mut all, text, at..text.len());
+    all
+}
+
+/// A paragraph for each run of lines that are not blank.
+fn add_gap(pieces: &mut Vec<Piece>, text: &str, gap: Range<usize>) {
+    let Some(between) = text.get(gap.clone()) else { return };
+    let mut run: Option<Range<usize>> = None;
+    let blank_end = between.len()..between.len();
+    for line in lines(between).chain([blank_end]) {
+        if !between[line.clone()].trim().is_empty() {
+            run = Some(run.map_or(line.start, |run| run.start)..line.end);
+        } else if let Some(run) = run.take()
+            && between[run.clone()].contains(char::is_alphanumeric)
+        {
+            pieces.push(Piece::Block(BlockKind::Paragraph, gap.start + run.start..gap.start + run.end));
+        }
+    }
+}
+
 /// The header row and the line of dashes below it.
 fn header_bytes(table: &str) -> usize {
     table.split_inclusive('\n').take(2).map(str::len).sum()
@@ -181,6 +220,25 @@ mod tests {
         assert_eq!(parse(text.into()).title, None);
         assert_eq!(blocks("---\nkey: never closed\n\nText.\n").len(), 2);
         assert_eq!(blocks("---\n\nText.\n"), ["Text."]);
+    }
+
+    #[test]
+    fn what_stands_between_the_blocks_is_kept() {
+        let text = "# A\n\n[Invoice]: INV-2024-118\n[Order]: <O 7>\n\n---\n\nSee [Invoice].\n\n- one\n\n***\n\n[Last]: x \"Y\"";
+        let document = parse(text.into());
+        let found: Vec<_> =
+            document.blocks.iter().map(|b| (document.block_text(b), b.location.lines.unwrap())).collect();
+        assert_eq!(
+            found,
+            [
+                ("# A", [1, 1]),
+                ("[Invoice]: INV-2024-118\n[Order]: <O 7>", [3, 4]),
+                ("See [Invoice].", [8, 8]),
+                ("- one", [10, 10]),
+                ("[Last]: x \"Y\"", [14, 14]),
+            ]
+        );
+        assert_eq!(document.blocks[1].location.heading, ["A"]);
     }
 
     #[test]
