@@ -28,6 +28,7 @@ mod office;
 mod package;
 mod pdf;
 mod quiet;
+mod reserve;
 mod sheets;
 mod text;
 mod verbatim;

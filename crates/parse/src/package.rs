@@ -11,7 +11,7 @@ use zip::ZipArchive;
 use crate::{damaged, too_large};
 
 /// Deflate packs at most about 1032 to 1.
-const DEFLATE_MOST: u64 = 1032;
+pub(crate) const DEFLATE_MOST: u64 = 1032;
 /// The most members of a container.
 const MOST_MEMBERS: usize = 100_000;
 /// Containers that unpack to more than this are read one at a time: what is made of one takes several times that.
@@ -130,5 +130,25 @@ mod tests {
         assert!(turn.is_some() && ONE_LARGE.try_lock().is_err());
         assert!(check(&pack(1000), 64 << 20).unwrap().is_none());
         drop(turn);
+    }
+
+    /// The sum of the sizes that are declared is a bound only because no member gives more than its own.
+    #[test]
+    fn a_member_gives_no_more_than_it_declares() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file("xl/sheet.dat", SimpleFileOptions::default()).unwrap();
+        zip.write_all(&vec![b' '; 4 << 20]).unwrap();
+        let mut bytes = zip.finish().unwrap().into_inner();
+        // Both headers say that it is small.
+        let size = (4u32 << 20).to_le_bytes();
+        for at in 0..bytes.len() - 4 {
+            if bytes[at..at + 4] == size {
+                bytes[at..at + 4].copy_from_slice(&1000u32.to_le_bytes());
+            }
+        }
+        let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
+        let mut read = Vec::new();
+        assert!(archive.by_index(0).unwrap().read_to_end(&mut read).is_err());
+        assert!(read.len() <= 1000, "{}", read.len());
     }
 }

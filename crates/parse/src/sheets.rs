@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, io::Cursor};
 
 use calamine::{Data, DataRef, ExcelDateTime, Reader, SheetType, Xls, XlsError, Xlsx, XlsxError};
-use docent_core::{DocumentBuilder, Location, ParseError, cell_name, heading_words};
+use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, cell_name, heading_words};
 
-use crate::{ParseOptions, Parsed, damaged, detect::Format, encrypted, package, too_large};
+use crate::{ParseOptions, Parsed, damaged, detect::Format, encrypted, package, reserve, too_large};
 
 /// This many blank rows part two regions.
 const GAP: u32 = 3;
@@ -13,12 +13,15 @@ const GAP: u32 = 3;
 const LONGEST_HEADER: usize = 2000;
 /// A header stands in one of the first rows of its region.
 const HEADER_WITHIN: usize = 3;
+/// The last row and column that Excel has.
+const LAST: (u32, u32) = (1_048_575, 16_383);
 
 pub(crate) fn parse(format: Format, bytes: &[u8], options: &ParseOptions) -> Parsed {
     if format == Format::Xls {
         return old(bytes, options);
     }
     let _turn = package::check(bytes, options.max_unpacked)?;
+    reserve::check_strings(bytes)?;
     let mut book = Xlsx::new(Cursor::new(bytes)).map_err(|error| refused(&error))?;
     let mut builder =
         DocumentBuilder::new("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
@@ -28,22 +31,56 @@ pub(crate) fn parse(format: Format, bytes: &[u8], options: &ParseOptions) -> Par
         .iter()
         .map(|sheet| (sheet.name.clone(), sheet.typ == SheetType::WorkSheet))
         .collect();
+    let (mut first_error, mut cells_read) = (None, false);
     for (name, _) in sheets.iter().filter(|(_, is_cells)| *is_cells) {
-        let mut cells = book.worksheet_cells_reader(name).map_err(|error| refused(&error))?;
         let mut sheet = Sheet::default();
-        while let Some(cell) = cells.next_cell().map_err(|error| refused(&error))? {
-            if let Some(text) = written_ref(cell.get_value()) {
-                budget.take(text.len())?;
-                sheet.put(cell.get_position(), text);
-            }
+        let broken = read_sheet(&mut book, name, &mut sheet, &mut budget)?;
+        sheet.add_to(&mut builder, name, &mut budget)?;
+        // A sheet that cannot be read costs itself only, and is named in its place.
+        if let Some(error) = broken {
+            let note = format!("[the sheet {name} was not read to its end: {error}]");
+            let place = Location { sheet: Some(name.clone()), ..Location::default() };
+            builder.push(BlockKind::Paragraph, &note, place);
+            first_error.get_or_insert(error);
         }
-        sheet.add_to(&mut builder, name);
+        cells_read |= !sheet.rows.is_empty();
     }
-    Ok(builder.finish())
+    match first_error {
+        Some(error) if !cells_read => Err(refused(&error)),
+        _ => Ok(builder.finish()),
+    }
+}
+
+/// Reads what can be read of a sheet; `Some`: why it ends there.
+fn read_sheet(
+    book: &mut Xlsx<Cursor<&[u8]>>,
+    name: &str,
+    sheet: &mut Sheet,
+    budget: &mut Budget,
+) -> Result<Option<XlsxError>, ParseError> {
+    let mut cells = match book.worksheet_cells_reader(name) {
+        Ok(cells) => cells,
+        Err(error) => return Ok(Some(error)),
+    };
+    loop {
+        match cells.next_cell() {
+            Ok(Some(cell)) => {
+                if let Some(text) = written_ref(cell.get_value()) {
+                    budget.take(text.len())?;
+                    sheet.put(cell.get_position(), text);
+                }
+            }
+            Ok(None) => return Ok(None),
+            // An error value that the library does not know (#SPILL!, #CALC!): the reader stands behind it.
+            Err(XlsxError::CellError(_)) => {}
+            Err(error) => return Ok(Some(error)),
+        }
+    }
 }
 
 /// The format before 2007: at most 65,536 rows of 256 columns, read whole.
 fn old(bytes: &[u8], options: &ParseOptions) -> Parsed {
+    reserve::check_old(bytes, options.max_cells)?;
     let mut book = Xls::new(Cursor::new(bytes)).map_err(|error| match error {
         XlsError::Password => encrypted(),
         other => damaged(format!("damaged: {other}")),
@@ -60,7 +97,7 @@ fn old(bytes: &[u8], options: &ParseOptions) -> Parsed {
                 sheet.put((top + row as u32, left + column as u32), text);
             }
         }
-        sheet.add_to(&mut builder, &name);
+        sheet.add_to(&mut builder, &name, &mut budget)?;
     }
     Ok(builder.finish())
 }
@@ -89,6 +126,13 @@ impl Budget {
             self.text.checked_sub(bytes).ok_or_else(|| too_large("too much text in its cells".to_owned()))?;
         Ok(())
     }
+
+    /// What stands between cells counts too.
+    fn part(&mut self, bytes: usize) -> Result<(), ParseError> {
+        let left = self.text.checked_sub(bytes);
+        self.text = left.ok_or_else(|| too_large("its cells are too far apart".to_owned()))?;
+        Ok(())
+    }
 }
 
 /// The filled cells of a sheet by row and column, so that a cell far away costs nothing.
@@ -99,28 +143,41 @@ struct Sheet {
 
 impl Sheet {
     fn put(&mut self, (row, column): (u32, u32), text: String) {
-        self.rows.entry(row).or_default().insert(column, text);
+        if row <= LAST.0 && column <= LAST.1 {
+            self.rows.entry(row).or_default().insert(column, text);
+        }
     }
 
-    fn add_to(&self, builder: &mut DocumentBuilder, name: &str) {
+    fn add_to(
+        &self,
+        builder: &mut DocumentBuilder,
+        name: &str,
+        budget: &mut Budget,
+    ) -> Result<(), ParseError> {
         builder.reset_headings();
         let mut region: Vec<(u32, &BTreeMap<u32, String>)> = Vec::new();
         for (row, cells) in &self.rows {
             if region.last().is_some_and(|(last, _)| row - last > GAP) {
-                add_region(builder, name, &region);
+                add_region(builder, name, &region, budget)?;
                 region.clear();
             }
             region.push((*row, cells));
         }
-        add_region(builder, name, &region);
+        add_region(builder, name, &region, budget)
     }
 }
 
 /// Rows with their blank rows between them, from the leftmost column on.
-fn add_region(builder: &mut DocumentBuilder, name: &str, region: &[(u32, &BTreeMap<u32, String>)]) {
-    let (Some((top, _)), Some((bottom, _))) = (region.first(), region.last()) else { return };
+fn add_region(
+    builder: &mut DocumentBuilder,
+    name: &str,
+    region: &[(u32, &BTreeMap<u32, String>)],
+    budget: &mut Budget,
+) -> Result<(), ParseError> {
+    let (Some((top, _)), Some((bottom, _))) = (region.first(), region.last()) else { return Ok(()) };
     let columns = || region.iter().flat_map(|(_, cells)| cells.keys().copied());
-    let (Some(left), Some(right)) = (columns().min(), columns().max()) else { return };
+    let (Some(left), Some(right)) = (columns().min(), columns().max()) else { return Ok(()) };
+    budget.part((bottom - top) as usize)?;
     let mut text = String::new();
     let mut row = *top;
     for (number, cells) in region {
@@ -132,6 +189,7 @@ fn add_region(builder: &mut DocumentBuilder, name: &str, region: &[(u32, &BTreeM
         for (column, value) in *cells {
             // Columns far apart are parted by one tab: a line of ten thousand tabs helps nobody.
             let tabs = if column - at > 256 { 1 } else { column - at };
+            budget.part(tabs as usize)?;
             text.extend(std::iter::repeat_n('\t', tabs as usize));
             at = *column;
             text.push_str(value);
@@ -154,6 +212,7 @@ fn add_region(builder: &mut DocumentBuilder, name: &str, region: &[(u32, &BTreeM
             ..Location::default()
         },
     );
+    Ok(())
 }
 
 /// Bytes down to the first row that names two columns or more, if that is one of the first.

@@ -103,6 +103,65 @@ fn word_headings_and_tables() {
     assert!(super::without_pdfium().parse("a.txt".as_ref(), &docx(&body)).is_ok());
 }
 
+/// A workbook of `sheets`: names, and the rows of each.
+fn workbook(sheets: &[(&str, &str)]) -> Vec<u8> {
+    let ns = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"";
+    let mut list = String::new();
+    let mut links = Vec::new();
+    for (index, (name, _)) in sheets.iter().enumerate() {
+        list += &format!("<sheet name=\"{name}\" sheetId=\"{0}\" r:id=\"r{0}\"/>", index + 1);
+        links.push((format!("r{}", index + 1), format!("worksheets/sheet{}.xml", index + 1)));
+    }
+    let links: Vec<_> =
+        links.iter().map(|(id, target)| (id.as_str(), "worksheet", target.as_str())).collect();
+    let mut members = vec![
+        ("[Content_Types].xml".to_owned(), types(&[("/xl/workbook.xml", "spreadsheetml.sheet.main")])),
+        ("_rels/.rels".to_owned(), rels(&[("r1", "officeDocument", "xl/workbook.xml")])),
+        ("xl/_rels/workbook.xml.rels".to_owned(), rels(&links)),
+        (
+            "xl/workbook.xml".to_owned(),
+            format!(
+                "<workbook {ns} xmlns:r=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships\"><sheets>{list}</sheets></workbook>"
+            ),
+        ),
+    ];
+    for ((_, _, target), (_, rows)) in links.iter().zip(sheets) {
+        let sheet = format!("<worksheet {ns}><sheetData>{rows}</sheetData></worksheet>");
+        members.push((format!("xl/{target}"), sheet));
+    }
+    let members: Vec<_> = members.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    container(&members)
+}
+
+#[test]
+fn what_cannot_be_read_of_a_workbook_costs_itself_only() {
+    let good = "<row r=\"1\"><c r=\"A1\"><v>1</v></c><c r=\"B1\" t=\"e\"><v>#SPILL!</v></c><c r=\"C1\"><v>3</v></c></row>";
+    let bad = "<row r=\"1\"><c r=\"A1\"><v>7</v></c><c r=\"B1\" t=\"none\"><v>8</v></c></row>";
+    let parse = |sheets: &[(&str, &str)]| super::without_pdfium().parse("a.xlsx".as_ref(), &workbook(sheets));
+    let document = parse(&[("Bad", bad), ("Good", good)]).unwrap();
+    assert!(document.text.starts_with("7\n[the sheet Bad was not read to its end: "), "{}", document.text);
+    assert!(document.text.ends_with("]\n1\t\t3\n"), "{}", document.text);
+    let nothing = "<row r=\"1\"><c r=\"A1\" t=\"none\"><v>8</v></c></row>";
+    assert_eq!(parse(&[("Bad", nothing)]).unwrap_err().kind, ParseErrorKind::Damaged);
+}
+
+#[test]
+fn what_stands_between_cells_is_bounded() {
+    let row =
+        |n: usize| format!("<row r=\"{n}\"><c r=\"A{n}\"><v>1</v></c><c r=\"IQ{n}\"><v>2</v></c></row>");
+    let rows: String = (1..=100).map(row).collect();
+    let parse = |max_text| {
+        let options = docent_parse::ParseOptions { max_text, ..Default::default() };
+        docent_parse::Parsers::new(options).parse("a.xlsx".as_ref(), &workbook(&[("Far", &rows)]))
+    };
+    let error = parse(20_000).unwrap_err();
+    assert_eq!(
+        (error.kind, error.reason.as_str()),
+        (ParseErrorKind::TooLarge, "its cells are too far apart")
+    );
+    assert!(parse(30_000).is_ok());
+}
+
 #[test]
 fn excel_cells_are_true_references() {
     let ns = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"";
