@@ -16,7 +16,7 @@ use html5ever::{
     },
 };
 
-use crate::Parsed;
+use crate::{Parsed, spans::Spans};
 
 /// An item or cell longer than this is cut into several blocks.
 const LONG: usize = 4000;
@@ -117,6 +117,7 @@ struct Table {
     rows: Vec<String>,
     /// The row that is open; text belongs to its last cell.
     row: Vec<String>,
+    spans: Spans,
     has_header: bool,
 }
 
@@ -226,11 +227,19 @@ impl Flow {
             "tr" => self.end_row(),
             "td" | "th" => match &mut self.table {
                 Some(table) => {
-                    table.row.push(String::new());
+                    let (columns, rows) = (number(tag, "colspan"), number(tag, "rowspan"));
+                    table.spans.add_cell(&mut table.row, columns, rows);
                     table.has_header |= name == "th";
                 }
                 None => self.flush(),
             },
+            "thead" | "tbody" | "tfoot" => {
+                // Cells reach down to the end of their group at most.
+                self.end_row();
+                if let Some(table) = &mut self.table {
+                    table.spans.clear();
+                }
+            }
             "br" | "hr" => self.line_break(),
             "img" | "input" | "wbr" | "meta" | "link" | "col" | "source" | "area" | "base" | "embed" => {}
             "ul" | "ol" | "menu" => {
@@ -345,6 +354,9 @@ impl Flow {
     fn end_row(&mut self) {
         if let Some(table) = &mut self.table {
             let row = std::mem::take(&mut table.row);
+            if !row.is_empty() {
+                table.spans.end_row(row.len());
+            }
             let cells: Vec<&str> = row.iter().map(|cell| cell.trim()).collect();
             if cells.iter().any(|cell| !cell.is_empty()) {
                 table.rows.push(cells.join("\t"));
@@ -388,7 +400,7 @@ impl Flow {
         self.end_row();
         if let Some(table) = self.table.take() {
             for row in table.rows {
-                self.piece(BlockKind::Paragraph, &row);
+                self.piece(BlockKind::Paragraph, row.trim());
             }
         }
     }
@@ -455,6 +467,12 @@ fn is_void(name: &str) -> bool {
             | "body"
             | "html"
     )
+}
+
+/// The number that an attribute has; 1 without one.
+fn number(tag: &Tag, name: &str) -> u32 {
+    let value = tag.attrs.iter().find(|attribute| &*attribute.name.local == name);
+    value.and_then(|attribute| attribute.value.trim().parse().ok()).unwrap_or(1)
 }
 
 fn is_hidden(tag: &Tag) -> bool {
@@ -622,6 +640,15 @@ mod tests {
         let attributes: String = (0..200_000).map(|n| format!(" a{n}=1")).collect();
         let error = parse_within(Duration::ZERO, &format!("<p>One<p{attributes}>Two")).unwrap_err();
         assert_eq!(error.kind, ParseErrorKind::Timeout);
+    }
+
+    #[test]
+    fn cells_over_rows_and_columns_leave_the_others_in_their_places() {
+        let document = page(
+            "<table><tr><th rowspan=2>Kind<th colspan=2>Days<th>Note<tr><th>old<th>new<th><tr><td>Annual<td>28<td>30<td>a\
+             <tr><td colspan=\"2\">Sick<td>10<td>b</table>",
+        );
+        assert_eq!(document.text, "Kind\tDays\t\tNote\n\told\tnew\t\nAnnual\t28\t30\ta\nSick\t\t10\tb\n");
     }
 
     #[test]

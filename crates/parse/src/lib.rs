@@ -30,6 +30,7 @@ mod pdf;
 mod quiet;
 mod reserve;
 mod sheets;
+mod spans;
 mod text;
 mod verbatim;
 mod xml;

@@ -9,7 +9,7 @@ use office_oxide::{
     options::ParseOptions as OfficeOptions,
 };
 
-use crate::{ParseOptions, Parsed, damaged, detect::Format, encrypted, package, too_large};
+use crate::{ParseOptions, Parsed, damaged, detect::Format, encrypted, package, spans::Spans, too_large};
 
 /// Boxes in cells in boxes deeper than this are left out.
 const DEEPEST: usize = 40;
@@ -154,19 +154,22 @@ impl Reader {
     }
 
     fn table(&mut self, table: &Table) {
+        let mut spans = Spans::default();
         let rows: Vec<String> = table
             .rows
             .iter()
             .map(|row| {
-                row.cells
-                    .iter()
-                    .map(|cell| {
-                        let mut text = String::new();
-                        plain(&cell.content, &mut text, 0);
-                        text.split_whitespace().collect::<Vec<_>>().join(" ")
-                    })
-                    .collect::<Vec<_>>()
-                    .join("\t")
+                let mut cells = Vec::new();
+                for cell in &row.cells {
+                    let mut text = String::new();
+                    plain(&cell.content, &mut text, 0);
+                    spans.add_cell(&mut cells, cell.col_span, cell.row_span);
+                    if let Some(last) = cells.last_mut() {
+                        *last = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                    }
+                }
+                spans.end_row(cells.len());
+                cells.join("\t")
             })
             .filter(|row| !row.trim().is_empty())
             .collect();

@@ -163,6 +163,22 @@ fn what_stands_between_cells_is_bounded() {
 }
 
 #[test]
+fn word_cells_over_rows_and_columns() {
+    let cell =
+        |kind: &str, text: &str| format!("<w:tc><w:tcPr>{kind}</w:tcPr>{}</w:tc>", paragraph("", text));
+    let row = |cells: &[String]| format!("<w:tr>{}</w:tr>", cells.concat());
+    let (restart, goes_on) = ("<w:vMerge w:val=\"restart\"/>", "<w:vMerge/>");
+    let table = [
+        row(&[cell("", "Kind"), cell("<w:gridSpan w:val=\"2\"/>", "Days"), cell("", "Note")]),
+        row(&[cell(restart, "Annual"), cell("", "28"), cell("", "30"), cell("", "a")]),
+        row(&[cell(goes_on, ""), cell("", "1"), cell("", "2"), cell("", "b")]),
+    ];
+    let body = format!("<w:tbl>{}</w:tbl>", table.concat());
+    let document = super::without_pdfium().parse("a.docx".as_ref(), &docx(&body)).unwrap();
+    assert_eq!(document.text, "Kind\tDays\t\tNote\nAnnual\t28\t30\ta\n\t1\t2\tb\n");
+}
+
+#[test]
 fn excel_cells_are_true_references() {
     let ns = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"";
     let text = |at: &str, text: &str| format!("<c r=\"{at}\" t=\"inlineStr\"><is><t>{text}</t></is></c>");
