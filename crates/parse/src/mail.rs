@@ -1,6 +1,6 @@
 //! Messages: header, body, and the attachments that can be read, each as a part.
 
-use std::{path::Path, thread};
+use std::{collections::HashMap, path::Path, thread};
 
 use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind, ParsedDocument};
 use mail_parser::{
@@ -32,11 +32,19 @@ pub(crate) fn parse(parsers: &Parsers, bytes: &[u8], depth: usize) -> Parsed {
 pub(crate) fn parse_mailbox(parsers: &Parsers, bytes: &[u8], depth: usize) -> Parsed {
     let mut builder = DocumentBuilder::new("application/mbox");
     for raw in MessageIterator::new(std::io::Cursor::new(bytes)).flatten() {
-        if let Ok(Some(message)) = read(raw.contents()) {
-            builder.reset_headings();
-            add(parsers, &mut builder, &message, None, depth + 1);
-            dismantle(message);
-            bounded(parsers, &builder)?;
+        builder.reset_headings();
+        match read(raw.contents()) {
+            Ok(Some(message)) => {
+                add(parsers, &mut builder, &message, None, depth + 1);
+                dismantle(message);
+                bounded(parsers, &builder)?;
+            }
+            Ok(None) => {}
+            // One that cannot be read costs itself only, and is named in its place.
+            Err(error) => {
+                let note = format!("[a message was not read: {error}]");
+                builder.push(BlockKind::Paragraph, &note, Location::default());
+            }
         }
     }
     let mut document = builder.finish();
@@ -54,9 +62,82 @@ fn bounded(parsers: &Parsers, builder: &DocumentBuilder) -> Result<(), ParseErro
     Ok(())
 }
 
+/// The library looks for the boundary of every multipart to the end of the file. Where so many are never found that
+/// more bytes than this are gone through (some seconds), the file is not read.
+const MOST_LOOKED_THROUGH: usize = 4_000_000_000;
+
+/// Makes sure that looking for boundaries comes to an end.
+fn check_boundaries(bytes: &[u8]) -> Result<(), ParseError> {
+    let starts: Vec<usize> = find_all(bytes, b"multipart").collect();
+    if starts.len().saturating_mul(bytes.len()) <= MOST_LOOKED_THROUGH {
+        return Ok(());
+    }
+    let last = delimiters(bytes);
+    let ends = starts.iter().copied().skip(1).chain([bytes.len()]);
+    let lost = starts
+        .iter()
+        .zip(ends)
+        .filter(|&(&start, end)| {
+            let header = &bytes[start..end.min(start + HEADER)];
+            !boundary(header).is_some_and(|name| last.get(name).is_some_and(|at| *at > start))
+        })
+        .count();
+    if lost.saturating_mul(bytes.len()) > MOST_LOOKED_THROUGH {
+        return Err(too_large(format!(
+            "{lost} multiparts whose boundary never comes: made to take for ever?"
+        )));
+    }
+    Ok(())
+}
+
+/// The boundary of a multipart stands in this many bytes.
+const HEADER: usize = 1000;
+
+/// The boundary that `header` names, if it names one and no more.
+fn boundary(header: &[u8]) -> Option<&[u8]> {
+    let after = |at: usize| header[at + "boundary".len()..].trim_ascii_start();
+    let mut found = find_all(header, b"boundary")
+        .map(after)
+        .filter(|rest| rest.starts_with(b"=") || rest.starts_with(b"*") || rest.starts_with(b"("));
+    let (Some(rest), None) = (found.next(), found.next()) else { return None };
+    let value = rest.strip_prefix(b"=")?.trim_ascii_start();
+    let name = match value.strip_prefix(b"\"") {
+        Some(quoted) => quoted.split(|byte| *byte == b'"').next()?,
+        None => value.split(|byte| byte.is_ascii_whitespace() || *byte == b';').next()?,
+    };
+    (!name.is_empty()).then_some(name)
+}
+
+/// Lines that start with two dashes, without those at either end, and where each stands last.
+fn delimiters(bytes: &[u8]) -> HashMap<&[u8], usize> {
+    let mut last = HashMap::new();
+    let mut at = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if let Some(name) = line.strip_prefix(b"--") {
+            let name = name.trim_ascii_end();
+            last.insert(name, at);
+            if let Some(name) = name.strip_suffix(b"--") {
+                last.insert(name, at);
+            }
+        }
+        at += line.len();
+    }
+    last
+}
+
+/// Where `word` stands, in capitals or not.
+fn find_all<'b>(bytes: &'b [u8], word: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
+    bytes
+        .windows(word.len())
+        .enumerate()
+        .filter(|(_, window)| window.eq_ignore_ascii_case(word))
+        .map(|(at, _)| at)
+}
+
 /// Parses a message. The library calls itself once for each message inside an encoded one, so a file that could hold
 /// many of them is read on a thread with room for all.
 fn read(bytes: &[u8]) -> Result<Option<Message<'_>>, ParseError> {
+    check_boundaries(bytes)?;
     let parse = || MessageParser::default().parse(bytes);
     if bytes.len() <= HARMLESS || !may_nest(bytes) {
         return Ok(parse());
@@ -76,7 +157,7 @@ fn read(bytes: &[u8]) -> Result<Option<Message<'_>>, ParseError> {
 
 /// Whether there may be messages in an encoded part.
 fn may_nest(bytes: &[u8]) -> bool {
-    let has = |word: &str| bytes.windows(word.len()).any(|at| at.eq_ignore_ascii_case(word.as_bytes()));
+    let has = |word: &str| find_all(bytes, word.as_bytes()).next().is_some();
     (has("rfc822") || has("digest") || has("message/global")) && (has("base64") || has("quoted-printable"))
 }
 
@@ -225,5 +306,33 @@ fn transfer(builder: &mut DocumentBuilder, document: &ParsedDocument, name: &str
             docent_core::BlockKind::Table => builder.table(body, block.header, place),
             kind => builder.push(kind, body, place),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boundaries_that_never_come_are_counted() {
+        let multipart =
+            |n: usize| format!("Content-Type: Multipart/mixed; boundary=\"b{n}\"\n\n--b{n}\n\nx\n\n");
+        let good: String = (0..10_000).map(multipart).collect();
+        assert!(check_boundaries(good.as_bytes()).is_ok(), "a long digest is no attack");
+        let part = "--x\nContent-Type: multipart/mixed; boundary=y\n\n";
+        let bad = format!("Content-Type: multipart/mixed; boundary=x\n\n{}", part.repeat(20_000));
+        assert_eq!(check_boundaries(bad.as_bytes()).unwrap_err().kind, ParseErrorKind::TooLarge);
+        assert!(check_boundaries(&bad.as_bytes()[..100_000]).is_ok());
+    }
+
+    #[test]
+    fn a_boundary_is_read_out_of_its_header() {
+        assert_eq!(boundary(b"multipart/mixed;\r\n boundary=\"a b\""), Some(&b"a b"[..]));
+        assert_eq!(boundary(b"multipart/mixed; Boundary = ab; charset=x"), Some(&b"ab"[..]));
+        assert_eq!(
+            boundary(b"multipart/mixed; boundary=a-boundary\n\n--a-boundary"),
+            Some(&b"a-boundary"[..])
+        );
+        assert_eq!(boundary(b"multipart/mixed; (boundary=a) boundary*=b"), None);
     }
 }
