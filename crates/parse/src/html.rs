@@ -3,7 +3,7 @@
 //! No tree is built, so a page nested a hundred thousand levels deep costs no more than its bytes.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     time::{Duration, Instant},
 };
 
@@ -20,28 +20,62 @@ use crate::{Parsed, spans::Spans};
 
 /// An item or cell longer than this is cut into several blocks.
 const LONG: usize = 4000;
-/// The tokenizer compares each attribute of a tag with all before it, so a page can be made to take for ever. An
-/// honest one takes a small part of this time, and of a second for each megabyte.
+/// The tokenizer compares each attribute of a tag with all before it, so a page can be made to take for ever. The pages
+/// of an honest file take a small part of this time, and of a second for each megabyte.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes between two looks at the clock.
 const AT_ONCE: usize = 16 << 10;
 
-/// Parses a decoded page.
-pub(crate) fn parse(text: &str) -> Parsed {
-    parse_within(PATIENCE, text)
+/// The time left for the pages of one file: a feed or a message can have many.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    left: Cell<Duration>,
 }
 
-fn parse_within(patience: Duration, text: &str) -> Parsed {
-    let flow = read_page(patience, text);
-    if flow.late {
-        return Err(ParseError::new(ParseErrorKind::Timeout, "takes too long to read: made to do so?"));
+impl Default for Patience {
+    fn default() -> Self {
+        Self { left: Cell::new(PATIENCE) }
     }
+}
+
+impl Patience {
+    /// Whether a page was not read to its end.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.left.get().is_zero()
+    }
+
+    /// The error of a file whose pages take too long.
+    pub(crate) fn error() -> ParseError {
+        ParseError::new(ParseErrorKind::Timeout, "takes too long to read: made to do so?")
+    }
+
+    /// Fails when a page was not read to its end.
+    pub(crate) fn check(&self) -> Result<(), ParseError> {
+        if self.is_spent() { Err(Self::error()) } else { Ok(()) }
+    }
+
+    /// The end of the time for a page of `bytes`; `None`: there is none left.
+    fn deadline(&self, bytes: usize) -> Option<Instant> {
+        let more = Duration::from_secs((bytes >> 20) as u64);
+        (!self.is_spent()).then(|| Instant::now() + self.left.get() + more)
+    }
+
+    /// Keeps what is left until `deadline`.
+    fn keep(&self, deadline: Instant) {
+        self.left.set(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Parses a decoded page.
+pub(crate) fn parse(text: &str, patience: &Patience) -> Parsed {
+    let flow = read_page(patience, text);
+    patience.check()?;
     Ok(flow.builder.finish())
 }
 
 /// Adds the blocks of the page `text` to `builder`, each at `place`. Of one that takes too long it is the beginning.
-pub(crate) fn add(builder: &mut DocumentBuilder, text: &str, place: &Location) {
-    let page = read_page(PATIENCE, text).builder.finish();
+pub(crate) fn add(builder: &mut DocumentBuilder, text: &str, place: &Location, patience: &Patience) {
+    let page = read_page(patience, text).builder.finish();
     builder.title(page.title.as_deref().unwrap_or_default());
     for block in &page.blocks {
         let text = page.block_text(block);
@@ -53,18 +87,18 @@ pub(crate) fn add(builder: &mut DocumentBuilder, text: &str, place: &Location) {
     }
 }
 
-fn read_page(patience: Duration, text: &str) -> Flow {
+fn read_page(patience: &Patience, text: &str) -> Flow {
     let flow = read(patience, text, false);
-    if flow.skipped.is_some() && !flow.late {
+    if flow.skipped.is_some() && !patience.is_spent() {
         // Something that is left out is never closed: better all of it than half a page.
         return read(patience, text, true);
     }
     flow
 }
 
-fn read(patience: Duration, text: &str, keep_all: bool) -> Flow {
-    let deadline = Instant::now() + patience + Duration::from_secs((text.len() >> 20) as u64);
-    let page = Page { flow: RefCell::new(Flow { keep_all, ..Flow::default() }) };
+fn read(patience: &Patience, text: &str, keep_all: bool) -> Flow {
+    let Some(deadline) = patience.deadline(text.len()) else { return Flow::default() };
+    let page = Page { flow: RefCell::new(Flow { keep_all, ..Flow::default() }), is_xml: is_xhtml(text) };
     let tokenizer = Tokenizer::new(page, TokenizerOpts::default());
     let input = BufferQueue::default();
     let (mut rest, mut late) = (text, false);
@@ -76,14 +110,22 @@ fn read(patience: Duration, text: &str, keep_all: bool) -> Flow {
         late = Instant::now() > deadline;
     }
     tokenizer.end();
+    patience.keep(deadline);
     let mut flow = tokenizer.sink.flow.take();
-    flow.late = late;
     flow.close();
     flow
 }
 
+/// Whether the page says that it is XML, where `<script/>` has an end.
+fn is_xhtml(text: &str) -> bool {
+    let text = text.trim_start();
+    let head = text[..text.floor_char_boundary(1024)].to_ascii_lowercase();
+    head.starts_with("<?xml") || head.contains("dtd xhtml") || head.contains("www.w3.org/1999/xhtml")
+}
+
 struct Page {
     flow: RefCell<Flow>,
+    is_xml: bool,
 }
 
 impl TokenSink for Page {
@@ -95,6 +137,10 @@ impl TokenSink for Page {
             Token::CharacterTokens(text) => flow.text(&text),
             Token::TagToken(tag) if tag.kind == TagKind::StartTag => {
                 flow.start(&tag);
+                if self.is_xml && tag.self_closing {
+                    flow.end_empty(&tag.name);
+                    return TokenSinkResult::Continue;
+                }
                 match &*tag.name {
                     "title" | "textarea" => return TokenSinkResult::RawData(RawKind::Rcdata),
                     "script" => return TokenSinkResult::RawData(RawKind::ScriptData),
@@ -125,8 +171,6 @@ struct Flow {
     builder: DocumentBuilder,
     /// Whether navigation, hidden elements and drawings are read too.
     keep_all: bool,
-    /// Whether it took too long, and not all was read.
-    late: bool,
     text: String,
     kind: BlockKind,
     level: u8,
@@ -143,7 +187,6 @@ impl Default for Flow {
         Self {
             builder: DocumentBuilder::new("text/html"),
             keep_all: false,
-            late: false,
             text: String::new(),
             kind: BlockKind::Paragraph,
             level: 0,
@@ -258,6 +301,13 @@ impl Flow {
             }
             _ if is_block(name) => self.paragraph_break(),
             _ => {}
+        }
+    }
+
+    /// The end of `<name/>` in XML.
+    fn end_empty(&mut self, name: &str) {
+        if self.skipped.is_none() {
+            self.end(name);
         }
     }
 
@@ -536,7 +586,7 @@ mod tests {
     use super::*;
 
     fn page(text: &str) -> ParsedDocument {
-        parse(text).unwrap()
+        parse(text, &Patience::default()).unwrap()
     }
 
     #[test]
@@ -638,8 +688,24 @@ mod tests {
     #[test]
     fn a_page_that_takes_too_long_is_given_up() {
         let attributes: String = (0..200_000).map(|n| format!(" a{n}=1")).collect();
-        let error = parse_within(Duration::ZERO, &format!("<p>One<p{attributes}>Two")).unwrap_err();
+        let patience = Patience { left: Cell::new(Duration::from_nanos(1)) };
+        let error = parse(&format!("<p>One<p{attributes}>Two"), &patience).unwrap_err();
         assert_eq!(error.kind, ParseErrorKind::Timeout);
+        // Nor are other pages of that file read.
+        assert!(read_page(&patience, "<p>Three").builder.finish().blocks.is_empty());
+    }
+
+    #[test]
+    fn empty_elements_of_xml_hide_nothing() {
+        let body =
+            "<head><title/><script src='a.js'/><style/></head><body><textarea/><p>One</p><iframe/>Two</body>";
+        for head in [
+            "<?xml version='1.0'?>\n<html>",
+            "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"x\"><html>",
+            "<html xmlns='http://www.w3.org/1999/xhtml'>",
+        ] {
+            assert_eq!(page(&format!("{head}{body}</html>")).text, "One\nTwo\n", "{head}");
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ use std::{
 use docent_core::{MOST_BLOCKS, ParseError, ParseErrorKind, ParsedDocument, Parser};
 use tracing::debug;
 
-use crate::detect::Format;
+use crate::{detect::Format, html::Patience};
 
 type Parsed = Result<ParsedDocument, ParseError>;
 
@@ -105,8 +105,8 @@ impl Parsers {
         &self.options
     }
 
-    /// Parses what may be a part of a message, `depth` messages deep.
-    pub(crate) fn parse_part(&self, path: &Path, bytes: &[u8], depth: usize) -> Parsed {
+    /// Parses what may be a part of a message, `depth` messages deep. `patience` is that of the whole file.
+    pub(crate) fn parse_part(&self, path: &Path, bytes: &[u8], depth: usize, patience: &Patience) -> Parsed {
         if bytes.len() as u64 > self.options.max_file {
             return Err(too_large(format!(
                 "file of {} MB; the limit is {} MB",
@@ -118,7 +118,7 @@ impl Parsers {
             return Err(ParseError::new(ParseErrorKind::Empty, "empty file"));
         }
         let format = detect::detect(path, bytes)?;
-        let mut document = match quiet::catch(|| self.dispatch(format, path, bytes, depth)) {
+        let mut document = match quiet::catch(|| self.dispatch(format, path, bytes, depth, patience)) {
             Some(parsed) => parsed?,
             None => {
                 return Err(ParseError::new(
@@ -146,17 +146,24 @@ impl Parsers {
         Ok(document)
     }
 
-    fn dispatch(&self, format: Format, path: &Path, bytes: &[u8], depth: usize) -> Parsed {
+    fn dispatch(
+        &self,
+        format: Format,
+        path: &Path,
+        bytes: &[u8],
+        depth: usize,
+        patience: &Patience,
+    ) -> Parsed {
         match format {
             Format::Pdf => pdf::parse(bytes, &self.options),
             Format::Docx | Format::Pptx | Format::Doc | Format::Ppt => {
                 office::parse(format, bytes, &self.options)
             }
             Format::Xlsx | Format::Xls => sheets::parse(format, bytes, &self.options),
-            Format::Mail => mail::parse(self, bytes, depth),
-            Format::Mailbox => mail::parse_mailbox(self, bytes, depth),
-            Format::Html => html::parse(&encoding::decode_html(bytes)),
-            Format::Xml => Ok(xml::parse(&encoding::decode_xml(bytes))),
+            Format::Mail => mail::parse(self, bytes, depth, patience),
+            Format::Mailbox => mail::parse_mailbox(self, bytes, depth, patience),
+            Format::Html => html::parse(&encoding::decode_html(bytes), patience),
+            Format::Xml => xml::parse(&encoding::decode_xml(bytes), patience),
             Format::Text(kind) => {
                 let text = encoding::decode(bytes);
                 match kind {
@@ -175,7 +182,7 @@ impl Parsers {
 impl Parser for Parsers {
     fn parse(&self, path: &Path, bytes: &[u8]) -> Parsed {
         let started = Instant::now();
-        let parsed = self.parse_part(path, bytes, 0);
+        let parsed = self.parse_part(path, bytes, 0, &Patience::default());
         match &parsed {
             Ok(document) => debug!(
                 path = %path.display(),

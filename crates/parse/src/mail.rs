@@ -7,7 +7,11 @@ use mail_parser::{
     Address, Message, MessageParser, MessagePart, MimeHeaders, PartType, mailbox::mbox::MessageIterator,
 };
 
-use crate::{Parsed, Parsers, damaged, html, quiet, text, too_large};
+use crate::{
+    Parsed, Parsers, damaged,
+    html::{self, Patience},
+    quiet, text, too_large,
+};
 
 /// Messages inside messages deeper than this are left out.
 const DEEPEST: usize = 3;
@@ -20,22 +24,22 @@ const ROOM_PER_BYTE: usize = 96;
 /// The most stack. It is reserved; only what is used takes memory.
 const MOST_ROOM: usize = 256 << 20;
 
-pub(crate) fn parse(parsers: &Parsers, bytes: &[u8], depth: usize) -> Parsed {
+pub(crate) fn parse(parsers: &Parsers, bytes: &[u8], depth: usize, patience: &Patience) -> Parsed {
     let message = read(bytes)?.ok_or_else(|| damaged("damaged: not a message that can be read"))?;
     let mut builder = DocumentBuilder::new("message/rfc822");
-    add(parsers, &mut builder, &message, None, depth);
+    add(parsers, &mut builder, &message, None, depth, patience);
     dismantle(message);
     bounded(parsers, &builder)?;
     Ok(builder.finish())
 }
 
-pub(crate) fn parse_mailbox(parsers: &Parsers, bytes: &[u8], depth: usize) -> Parsed {
+pub(crate) fn parse_mailbox(parsers: &Parsers, bytes: &[u8], depth: usize, patience: &Patience) -> Parsed {
     let mut builder = DocumentBuilder::new("application/mbox");
     for raw in MessageIterator::new(std::io::Cursor::new(bytes)).flatten() {
         builder.reset_headings();
         match read(raw.contents()) {
             Ok(Some(message)) => {
-                add(parsers, &mut builder, &message, None, depth + 1);
+                add(parsers, &mut builder, &message, None, depth + 1, patience);
                 dismantle(message);
                 bounded(parsers, &builder)?;
             }
@@ -180,6 +184,7 @@ fn add(
     message: &Message<'_>,
     part: Option<&str>,
     depth: usize,
+    patience: &Patience,
 ) {
     let place = Location { part: Some(part.unwrap_or("body").to_owned()), ..Location::default() };
     if let Some(subject) = message.subject() {
@@ -189,7 +194,7 @@ fn add(
         builder.heading(1, subject, place.clone());
     }
     builder.push(BlockKind::Paragraph, &header(message), place.clone());
-    bodies(builder, message, &place);
+    bodies(builder, message, &place, patience);
     for (index, attachment) in message.attachments().take(MOST_PARTS).enumerate() {
         let name =
             attachment.attachment_name().map_or_else(|| format!("attachment {}", index + 1), str::to_owned);
@@ -198,10 +203,10 @@ fn add(
         }
         builder.reset_headings();
         if let PartType::Message(inner) = &attachment.body {
-            add(parsers, builder, inner, Some(&name), depth + 1);
+            add(parsers, builder, inner, Some(&name), depth + 1, patience);
             continue;
         }
-        match parsers.parse_part(Path::new(&name), attachment.contents(), depth + 1) {
+        match parsers.parse_part(Path::new(&name), attachment.contents(), depth + 1, patience) {
             Ok(document) => transfer(builder, &document, &name),
             // A picture, a signature: nothing is missing.
             Err(error) if error.kind.is_skip() => {}
@@ -217,11 +222,16 @@ fn add(
 
 /// What the reader was shown: the HTML body, unless the plain one says much more (the HTML of some senders is a
 /// picture and a link).
-fn bodies(builder: &mut DocumentBuilder, message: &Message<'_>, place: &Location) {
+fn bodies(builder: &mut DocumentBuilder, message: &Message<'_>, place: &Location, patience: &Patience) {
     let has_html = message.html_body.iter().filter_map(|id| message.part(*id)).any(MessagePart::is_text_html);
     let (rich, plain) = (Body::of(message, &message.html_body), Body::of(message, &message.text_body));
-    let chosen = if has_html && rich.letters() * 2 >= plain.letters() { rich } else { plain };
-    chosen.add_to(builder, place);
+    let rich_enough = has_html && rich.letters(patience) * 2 >= plain.letters(patience);
+    let chosen = if rich_enough { rich } else { plain };
+    chosen.add_to(builder, place, patience);
+    if patience.is_spent() {
+        let note = format!("[the page was not read to its end: {}]", Patience::error());
+        builder.push(BlockKind::Paragraph, &note, place.clone());
+    }
 }
 
 /// One of the two bodies of a message: its parts in order, most often one.
@@ -233,9 +243,9 @@ impl<'m> Body<'m> {
     }
 
     /// Letters and digits, without the links that stand in place of a page's anchors.
-    fn letters(&self) -> usize {
+    fn letters(&self, patience: &Patience) -> usize {
         let mut alone = DocumentBuilder::new("");
-        self.add_to(&mut alone, &Location::default());
+        self.add_to(&mut alone, &Location::default(), patience);
         alone
             .finish()
             .text
@@ -246,11 +256,11 @@ impl<'m> Body<'m> {
             .count()
     }
 
-    fn add_to(&self, builder: &mut DocumentBuilder, place: &Location) {
+    fn add_to(&self, builder: &mut DocumentBuilder, place: &Location, patience: &Patience) {
         for part in &self.0 {
             match &part.body {
                 PartType::Text(text) => paragraphs(builder, text, place),
-                PartType::Html(page) => html::add(builder, page, place),
+                PartType::Html(page) => html::add(builder, page, place, patience),
                 _ => {}
             }
         }

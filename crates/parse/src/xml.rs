@@ -1,11 +1,14 @@
 //! XML: the text between the tags. Entities that a document declares itself are never expanded.
 
-use docent_core::{BlockKind, DocumentBuilder, Location, ParsedDocument};
+use docent_core::{BlockKind, DocumentBuilder, Location};
 
-use crate::html;
+use crate::{
+    Parsed,
+    html::{self, Patience},
+};
 
 /// Parses decoded XML: a paragraph for each run of text between tags.
-pub(crate) fn parse(text: &str) -> ParsedDocument {
+pub(crate) fn parse(text: &str, patience: &Patience) -> Parsed {
     let mut builder = DocumentBuilder::new("application/xml");
     let mut rest = text;
     let mut run = String::new();
@@ -35,13 +38,14 @@ pub(crate) fn parse(text: &str) -> ParsedDocument {
         let end = ends.find(rest, closing).map(|end| end + closing.len());
         let Some(end) = end.or_else(|| ends.find(rest, ">").map(|end| end + 1)) else { break };
         if !is_comment {
-            flush(&mut builder, &mut run);
+            flush(&mut builder, &mut run, patience);
         }
         rest = &rest[end..];
     }
     run.push_str(&decode_entities(rest));
-    flush(&mut builder, &mut run);
-    builder.finish()
+    flush(&mut builder, &mut run, patience);
+    patience.check()?;
+    Ok(builder.finish())
 }
 
 /// Looks for what closes a tag. What was looked for in vain is not there later either, so a file full of beginnings
@@ -65,13 +69,13 @@ impl Ends {
 }
 
 /// Ends a paragraph. Feeds carry whole pages as text: those are read as such.
-fn flush(builder: &mut DocumentBuilder, run: &mut String) {
+fn flush(builder: &mut DocumentBuilder, run: &mut String, patience: &Patience) {
     let text = run.trim();
     let is_page =
         ["</p>", "<br", "<p>", "</a>", "<div", "</li>", "<p "].iter().any(|mark| text.contains(mark));
     if is_page {
         builder.reset_headings();
-        html::add(builder, text, &Location::default());
+        html::add(builder, text, &Location::default(), patience);
         builder.reset_headings();
     } else {
         builder.push(BlockKind::Paragraph, text, Location::default());
@@ -119,7 +123,13 @@ fn decode_entities(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use docent_core::ParsedDocument;
+
     use super::*;
+
+    fn parse(text: &str) -> ParsedDocument {
+        super::parse(text, &Patience::default()).unwrap()
+    }
 
     #[test]
     fn tags_go_and_text_stays() {
