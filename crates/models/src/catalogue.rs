@@ -186,9 +186,9 @@ impl Catalogue {
                 .at(path)
                 .hint("docs/models.md shows what a model manifest holds")
         };
-        let catalogue: Self = toml::from_str(text)
+        let mut catalogue: Self = toml::from_str(text)
             .map_err(|cause| bad(format!("cannot read {}", path.display())).caused_by(cause))?;
-        for entry in &catalogue.models {
+        for entry in &mut catalogue.models {
             if !is_plain_name(&entry.name) {
                 return Err(bad(format!("'{}' cannot be the name of a model", entry.name)));
             }
@@ -197,6 +197,15 @@ impl Catalogue {
             }
             if let Some(file) = entry.files.iter().find(|file| !is_plain_name(&file.name)) {
                 return Err(bad(format!("{}: '{}' is not a plain file name", entry.name, file.name)));
+            }
+            for file in &mut entry.files {
+                // Some tools write them in capitals.
+                let Some(sum) = &mut file.sha256 else { continue };
+                sum.make_ascii_lowercase();
+                if sum.len() != 64 || !sum.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    let why = format!("{}: the sha256 of {} is not 64 hex digits", entry.name, file.name);
+                    return Err(bad(why));
+                }
             }
         }
         Ok(catalogue)
@@ -289,5 +298,21 @@ mod tests {
             assert_eq!(read(manifest(name, file)).unwrap_err().kind(), ErrorKind::Config, "{name} {file}");
         }
         assert_eq!(read("[[model]]\nnam = 1".into()).unwrap_err().kind(), ErrorKind::Config);
+    }
+
+    #[test]
+    fn a_sha256_is_read_in_capitals_too_and_has_64_digits() {
+        let read = |sum: &str| {
+            let text = format!(
+                "[[model]]\nname = 'mine'\nrole = 'generator'\nsummary = ''\nlanguages = []\nlicence = 'MIT'\n\
+                 memory_mb = 1\nsources = [{{ kind = 'import' }}]\nfiles = [{{ name = 'a', sha256 = '{sum}' }}]\n"
+            );
+            Catalogue::from_manifest(&text, Path::new("m.toml"))
+        };
+        let read_back = read(&"AB".repeat(32)).unwrap();
+        assert_eq!(read_back.models[0].files[0].sha256, Some("ab".repeat(32)));
+        for sum in ["", "ab", &"g".repeat(64)] {
+            assert_eq!(read(sum).unwrap_err().kind(), ErrorKind::Config, "{sum}");
+        }
     }
 }

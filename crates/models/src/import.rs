@@ -36,7 +36,8 @@ pub struct Imported {
 impl ModelStore {
     /// Installs the models whose files are at `path`, a file or a folder.
     ///
-    /// Files are recognised by their sha256, whatever they are called. They are linked where possible and copied
+    /// Files are recognised by their sha256, whatever they are called; those that have no pin by the record that another
+    /// machine's docent left beside them, in a folder named like the model. They are linked where possible and copied
     /// otherwise; the originals stay. Files in a folder that belong to no model are passed over. A file that bears
     /// the name of a model's but has other bytes does not keep the others away: it is refused, and named.
     ///
@@ -60,7 +61,8 @@ impl ModelStore {
         let mut incomplete = None;
         for entry in self.catalogue.models.clone() {
             let manifest = manifests.get(&entry.name);
-            let sources = sources_of(&entry, &found, manifest.map(PathBuf::as_path));
+            let mut sources = sources_of(&entry, &found, manifest.map(PathBuf::as_path));
+            sources.extend(recorded_copies(&entry, &files)?);
             if sources.is_empty() {
                 continue;
             }
@@ -239,6 +241,29 @@ fn sources_of<'a>(
             Some((file.name.as_str(), source?))
         })
         .collect()
+}
+
+/// Files of `entry` without a pin that lie in a folder of its name, as the record there says they are: a copy of another
+/// machine's models folder.
+fn recorded_copies<'a>(entry: &'a Entry, files: &[PathBuf]) -> Result<BTreeMap<&'a str, PathBuf>> {
+    let mut copies = BTreeMap::new();
+    for file in entry.files.iter().filter(|file| file.sha256.is_none()) {
+        for path in
+            files.iter().filter(|path| path.file_name().is_some_and(|name| name == file.name.as_str()))
+        {
+            let Some(folder) = path.parent() else { continue };
+            if folder.file_name().is_none_or(|name| name != entry.name.as_str()) {
+                continue;
+            }
+            let record = Record::load(folder);
+            let Some(recorded) = record.recorded(&file.name) else { continue };
+            if verify::sha256(path)? == recorded {
+                copies.insert(file.name.as_str(), path.clone());
+                break;
+            }
+        }
+    }
+    Ok(copies)
 }
 
 fn gather(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {

@@ -97,6 +97,11 @@ impl Record {
         Ok(Finding::Sound)
     }
 
+    /// The sha256 that is recorded for a file.
+    pub(crate) fn recorded(&self, name: &str) -> Option<&str> {
+        self.files.get(name).map(|seen| seen.sha256.as_str())
+    }
+
     /// Notes the hash of a file that was just installed, whatever was recorded under its name.
     ///
     /// # Errors

@@ -210,6 +210,25 @@ fn a_folder_is_imported_whatever_its_files_are_called() {
 }
 
 #[test]
+fn a_copy_of_a_models_folder_brings_what_has_no_pin() {
+    let server = HubServer::start(weights(), Fault::None);
+    let there = tempfile::tempdir().unwrap();
+    pull(&store(there.path()), "loose", &server).unwrap();
+
+    let here = tempfile::tempdir().unwrap();
+    assert_eq!(store(here.path()).import(there.path()).unwrap().installed, ["loose"]);
+    let file = store(here.path()).locate("loose").unwrap().main_file().to_owned();
+    assert_eq!(fs::read(&file).unwrap(), weights());
+
+    // Other bytes than that machine had are not taken.
+    let other = tempfile::tempdir().unwrap();
+    fs::remove_file(there.path().join("loose/w.gguf")).unwrap();
+    fs::write(there.path().join("loose/w.gguf"), "other").unwrap();
+    assert_eq!(fs::read(&file).unwrap(), weights());
+    assert!(store(other.path()).import(there.path()).is_err());
+}
+
+#[test]
 fn a_file_that_was_cut_short_or_is_unknown_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let from = tempfile::tempdir().unwrap();
