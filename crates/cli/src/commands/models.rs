@@ -43,13 +43,14 @@ fn list(context: &Context) -> Result<Exit> {
 
 fn pull(context: &Context, name: Option<String>) -> Result<Exit> {
     let store = context.models()?;
+    let is_named = name.is_some();
     let names = match name {
         Some(name) => vec![name],
         None => store.default_set(docent::machine_memory().unwrap_or(UNKNOWN_MEMORY)),
     };
     let progress = Meter::new(context.output);
     let mut reports = Vec::new();
-    let mut missing = None;
+    let mut missing = Vec::new();
     for name in &names {
         let result = store.pull(name, &PullOptions::default(), &mut |state| {
             progress.pulling(state.model, state.file, state.done, state.total);
@@ -65,19 +66,21 @@ fn pull(context: &Context, name: Option<String>) -> Result<Exit> {
                 );
             }
             // One that is on no hub does not keep the others away, but is a failure.
-            Err(error) if error.kind() == ErrorKind::ModelMissing => {
-                missing.get_or_insert(error);
+            Err(error) if !is_named && error.kind() == ErrorKind::ModelMissing => {
+                missing.push(json!({ "name": name, "reason": error.message(), "hint": error.hint_text() }));
+                context.output.note(&with_hint(&error));
             }
             Err(error) => return Err(error),
         }
     }
-    if let Some(error) = missing {
-        return Err(error);
-    }
     if context.output.json {
-        context.output.object(&json!({ "models": reports }))?;
+        context.output.object(&json!({ "models": reports, "missing": missing }))?;
     }
-    Ok(Exit::Done)
+    Ok(Exit::failed_if(!missing.is_empty()))
+}
+
+fn with_hint(error: &Error) -> String {
+    format!("{}: {}", error.message(), error.hint_text().unwrap_or_default())
 }
 
 fn in_words(pulled: &Pulled) -> String {
@@ -104,7 +107,7 @@ fn import(context: &Context, path: &Path) -> Result<Exit> {
         imported.installed.iter().map(|name| format!("{name} is installed\n")).collect()
     })?;
     for error in &imported.refused {
-        context.output.note(&format!("{}: {}", error.message(), error.hint_text().unwrap_or_default()));
+        context.output.note(&with_hint(error));
     }
     Ok(Exit::failed_if(!imported.refused.is_empty()))
 }
@@ -139,7 +142,7 @@ fn choose(context: &Context, role: RoleArg, name: &str) -> Result<Exit> {
     let missing = if none { None } else { store.locate(name).err() };
     let mut notes = Vec::new();
     if let Some(error) = &missing {
-        notes.push(format!("{}: {}", error.message(), error.hint_text().unwrap_or_default()));
+        notes.push(with_hint(error));
     }
     if role == RoleArg::Reranker && !none {
         notes
