@@ -139,6 +139,15 @@ impl Entry {
         self.sources.iter().any(|source| matches!(source, Source::Hub { .. }))
     }
 
+    /// What a person brings to import a model of the hub: files without a pin are known by the record beside them only.
+    pub(crate) fn to_be_carried(&self) -> &'static str {
+        if self.files.iter().any(|file| file.sha256.is_none() && !file.optional) {
+            "a copy of another machine's models folder"
+        } else {
+            "its files"
+        }
+    }
+
     /// What a person does to get it.
     pub fn way_in(&self) -> String {
         let import = "'docent models import PATH'";
@@ -148,7 +157,9 @@ impl Entry {
                 "'docent models pull {}'; where no model hub can be reached, 'make models' in the source tree or {import}",
                 self.name
             ),
-            (true, false) => format!("'docent models pull {}', or {import} with its files", self.name),
+            (true, false) => {
+                format!("'docent models pull {}', or {import} with {}", self.name, self.to_be_carried())
+            }
             (false, true) => format!("'make models' in the source tree, or {import} with its files"),
             (false, false) => format!("{import} with its files"),
         }
@@ -314,5 +325,13 @@ mod tests {
         for sum in ["", "ab", &"g".repeat(64)] {
             assert_eq!(read(sum).unwrap_err().kind(), ErrorKind::Config, "{sum}");
         }
+    }
+
+    #[test]
+    fn what_has_no_pin_comes_with_a_record_only() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let way_in = |name: &str| catalogue.get(name).unwrap().way_in();
+        assert!(way_in("bge-reranker-v2-m3").ends_with("with a copy of another machine's models folder"));
+        assert!(way_in("bge-m3").ends_with("with its files"), "{}", way_in("bge-m3"));
     }
 }

@@ -369,7 +369,7 @@ fn no_hub_hint(entry: &Entry) -> String {
     if entry.sources.contains(&Source::Registry) {
         format!("{another}; without one: 'make models' in the source tree, or 'docent models import PATH'")
     } else {
-        format!("{another}; without one: 'docent models import PATH' with its files")
+        format!("{another}; without one: 'docent models import PATH' with {}", entry.to_be_carried())
     }
 }
 
