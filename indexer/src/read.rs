@@ -6,7 +6,10 @@ use std::{
     io::{self, Read},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,16 +23,23 @@ use crate::{
     plan::{Job, Plan, same_type},
     run::Run,
     scan::{reason_of, stamp_of},
-    standing::{holds_words, is_gone},
+    standing::{holds_words, is_gone, is_here},
 };
 
 /// Two changes closer than this may carry one time stamp: a file is not read until its last one is older.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
+/// The same for a time stamp of whole seconds: file systems with coarse clocks (FAT, HFS+, ext3) count up to two of them.
+const COARSE_TICK: Duration = Duration::from_millis(2020);
+/// A time stamp that is ahead by less than this is of a clock that runs ahead (a server's), or was rounded up.
+const AHEAD: Duration = Duration::from_secs(2);
 /// Files above this many bytes are read one at a time, ...
 const LARGE: u64 = 8 << 20;
 /// ... and texts above this many bytes are committed one at a time, so that memory is bounded by one of them for
 /// each thread.
 pub(crate) const LARGE_TEXT: usize = 4 << 20;
+
+/// How often a reader that waits for its turn looks whether to stop.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What became of a job.
 pub(crate) enum Done {
@@ -39,6 +49,8 @@ pub(crate) enum Done {
     Change(FileChange),
     /// It is not there any more.
     Vanished(DocId),
+    /// Its bytes could not be had, for this reason. That says nothing about the document: it is left as it is known.
+    Unread(String),
     /// It kept changing; the next run reads it.
     Busy,
 }
@@ -52,6 +64,8 @@ pub(crate) struct Reader<'a> {
     /// Documents whose own path is gone, by their bytes, for those bytes that were asked for.
     lost: Mutex<HashMap<ContentHash, Vec<FileRecord>>>,
     turns: Turns,
+    /// Nobody takes what is read any more.
+    ended: AtomicBool,
 }
 
 /// Lets one large file through at a time.
@@ -65,13 +79,17 @@ struct Turns {
 pub(crate) struct Turn<'t>(&'t Turns);
 
 impl Turns {
-    fn take(&self) -> Turn<'_> {
+    /// Waits for a turn; `None` if it is to stop meanwhile.
+    fn take(&self, is_stopped: impl Fn() -> bool) -> Option<Turn<'_>> {
         let mut taken = lock(&self.taken);
-        while *taken {
-            taken = self.free.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        while *taken && !is_stopped() {
+            taken = self.free.wait_timeout(taken, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if is_stopped() {
+            return None;
         }
         *taken = true;
-        Turn(self)
+        Some(Turn(self))
     }
 }
 
@@ -106,7 +124,24 @@ impl<'a> Reader<'a> {
             _ => None,
         });
         let claimed = Mutex::new(claimed.collect());
-        Self { run, plan, claimed, lost: Mutex::default(), turns: Turns::default() }
+        Self {
+            run,
+            plan,
+            claimed,
+            lost: Mutex::default(),
+            turns: Turns::default(),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// Lets those that read stop: nobody takes what they read any more.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no more files are to be read.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.run.cancel.is_cancelled() || self.ended.load(Ordering::Relaxed)
     }
 
     /// Whether `doc` was found again at a new place.
@@ -114,21 +149,25 @@ impl<'a> Reader<'a> {
         lock(&self.claimed).contains(&doc)
     }
 
-    /// Reads the file of `job`. A large text comes with its turn, to be kept until it is committed.
+    /// Reads the file of `job`; `None` if it was stopped before that. A large text comes with its turn, to be kept
+    /// until it is committed.
     ///
     /// # Errors
     /// The store or the embedder as a whole failed; what is wrong with the file is no error but an outcome.
-    pub(crate) fn read(&self, job: &Job) -> (Result<Done>, Option<Turn<'_>>) {
-        let mut turn = (job.stamp.size > LARGE).then(|| self.turns.take());
+    pub(crate) fn read(&self, job: &Job) -> Option<(Result<Done>, Option<Turn<'_>>)> {
+        let turn = || self.turns.take(|| self.is_stopped());
+        let early = if job.stamp.size > LARGE { Some(turn()?) } else { None };
         let done = self.read_now(job);
         let has_large_text =
             matches!(&done, Ok(Done::Update(update)) if text_bytes(&update.outcome) > LARGE_TEXT);
         if !has_large_text {
-            turn = None;
-        } else if turn.is_none() {
-            turn = Some(self.turns.take());
+            return Some((done, None));
         }
-        (done, turn)
+        let turn = match early {
+            Some(turn) => turn,
+            None => turn()?,
+        };
+        Some((done, Some(turn)))
     }
 
     fn read_now(&self, job: &Job) -> Result<Done> {
@@ -146,6 +185,9 @@ impl<'a> Reader<'a> {
                 let gone = is_gone(&self.plan.roots[job.root], &job.relative);
                 return Ok(if gone { Done::Vanished(job.doc) } else { Done::Busy });
             }
+            // The old stamp stays, so that the next look tries it again.
+            Err(cause) if job.had_words => return Ok(Done::Unread(reason_of(&cause))),
+            Err(_) if !is_here(&self.plan.roots[job.root]) => return Ok(Done::Busy),
             Err(cause) => return Ok(update(job.stamp, None, Outcome::Failed { reason: reason_of(&cause) })),
         };
         let hash = ContentHash::of(&bytes);
@@ -256,7 +298,8 @@ fn read_quiet(path: &Path, limit: u64) -> io::Result<Bytes> {
         if !metadata.is_file() {
             return Err(io::Error::other("not a regular file any more"));
         }
-        if let Some(wait) = too_fresh(stamp_of(&metadata)) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Some(wait) = too_fresh(stamp_of(&metadata), now) {
             std::thread::sleep(wait);
             metadata = file.metadata()?;
         }
@@ -287,9 +330,33 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// How long to wait until a further change is sure to have another time stamp.
-fn too_fresh(stamp: Stamp) -> Option<Duration> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    let age = now.checked_sub(Duration::from_nanos(u64::try_from(stamp.mtime_ns).ok()?))?;
-    CLOCK_TICK.checked_sub(age)
+/// How long to wait until a further change is sure to have another time stamp. `now` counts from 1970.
+fn too_fresh(stamp: Stamp, now: Duration) -> Option<Duration> {
+    let changed = Duration::from_nanos(u64::try_from(stamp.mtime_ns).ok()?);
+    let age = match now.checked_sub(changed) {
+        Some(age) => age,
+        None if changed - now < AHEAD => Duration::ZERO,
+        None => return None,
+    };
+    let tick = if changed.subsec_nanos() == 0 { COARSE_TICK } else { CLOCK_TICK };
+    tick.checked_sub(age)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_once_a_further_change_has_another_time() {
+        let second = 1_700_000_000_000_000_000;
+        let wait = |mtime_ns, age_ms: i64| {
+            let now = Duration::from_nanos((mtime_ns + age_ms * 1_000_000) as u64);
+            let wait = too_fresh(Stamp { size: 1, mtime_ns, inode: 1 }, now);
+            wait.map_or(0, |wait| wait.as_millis())
+        };
+        assert_eq!((wait(second + 1, 5), wait(second + 1, 30)), (15, 0));
+        assert_eq!((wait(second, 20), wait(second, 1500), wait(second, 3000)), (2000, 520, 0));
+        assert_eq!((wait(second + 1, -1500), wait(second, -1500)), (20, 2020), "a clock that runs ahead");
+        assert_eq!(wait(second + 1, -5000), 0, "a date in the future");
+    }
 }

@@ -59,7 +59,11 @@ pub(crate) fn is_gone(root: &Root, relative: &Path) -> bool {
     let there = fs::symlink_metadata(root.absolute(relative));
     let missing = there
         .is_err_and(|cause| matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory));
-    missing
-        && root.unavailable.is_none()
+    missing && is_here(root)
+}
+
+/// Whether a root can be reached, where it was when it was last looked at.
+pub(crate) fn is_here(root: &Root) -> bool {
+    root.unavailable.is_none()
         && matches!(standing(root), Standing::Here { device } if root.device.is_none_or(|recorded| recorded == device))
 }

@@ -8,7 +8,7 @@
 
 use std::{
     sync::{
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     time::{Duration, Instant},
@@ -69,17 +69,16 @@ fn read_all(
         threads => threads,
     };
     let next = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (sender, results) = sync_channel(RESULTS);
         for _ in 0..threads.min(plan.jobs.len()) {
             let sender = sender.clone();
-            let (next, stop) = (&next, &stop);
-            scope.spawn(move || take_jobs(run, plan, reader, next, stop, &sender));
+            let next = &next;
+            scope.spawn(move || take_jobs(plan, reader, next, &sender));
         }
         drop(sender);
         let result = committer.collect(plan, &results);
-        stop.store(true, Ordering::Relaxed);
+        reader.end();
         drop(results);
         result
     })
@@ -87,17 +86,10 @@ fn read_all(
 
 type Read<'p> = (&'p Job, Result<Done>, Option<Turn<'p>>);
 
-fn take_jobs<'p>(
-    run: &Run<'_>,
-    plan: &'p Plan,
-    reader: &'p Reader<'_>,
-    next: &AtomicUsize,
-    stop: &AtomicBool,
-    results: &SyncSender<Read<'p>>,
-) {
-    while !run.cancel.is_cancelled() && !stop.load(Ordering::Relaxed) {
+fn take_jobs<'p>(plan: &'p Plan, reader: &'p Reader<'_>, next: &AtomicUsize, results: &SyncSender<Read<'p>>) {
+    while !reader.is_stopped() {
         let Some(job) = plan.jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-        let (done, turn) = reader.read(job);
+        let Some((done, turn)) = reader.read(job) else { return };
         if results.send((job, done, turn)).is_err() {
             return;
         }
@@ -192,11 +184,7 @@ impl<'r, 'c> Committer<'r, 'c> {
                         *(if job.is_new { &mut self.report.added } else { &mut self.report.changed }) += 1;
                     }
                     Outcome::Skipped { .. } => self.report.skipped += 1,
-                    Outcome::Failed { reason } => {
-                        self.report.failed += 1;
-                        self.report.fail(path(), reason.clone());
-                        (self.run.progress)(Progress::Failed { path: path(), reason: reason.clone() });
-                    }
+                    Outcome::Failed { reason } => self.failed(path(), reason.clone()),
                 }
                 self.batch.updates.push(update);
             }
@@ -211,6 +199,7 @@ impl<'r, 'c> Committer<'r, 'c> {
                 self.report.removed += u64::from(job.had_words);
                 self.batch.removed.push(doc);
             }
+            Done::Unread(reason) => self.failed(path(), reason),
             Done::Busy => {
                 self.report.busy += 1;
                 self.report.busy_paths.push((plan.roots[job.root].id, job.relative.clone()));
@@ -221,6 +210,12 @@ impl<'r, 'c> Committer<'r, 'c> {
             self.reported = Some(Instant::now());
             (self.run.progress)(Progress::Reading { done: self.done, total: self.total, path: Some(path()) });
         }
+    }
+
+    fn failed(&mut self, path: String, reason: String) {
+        self.report.failed += 1;
+        self.report.fail(path.clone(), reason.clone());
+        (self.run.progress)(Progress::Failed { path, reason });
     }
 
     /// How many times larger than at first batches may be by now.
