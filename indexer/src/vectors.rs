@@ -9,7 +9,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     time::{Duration, Instant},
@@ -28,6 +28,8 @@ const FETCH: usize = 256;
 const BATCH: usize = 1024;
 /// ... or what was embedded in this time.
 const AGE: Duration = Duration::from_secs(4);
+/// Passages that fail are left for the next run; when so many fail one after the other, it is not the passages.
+const FAILURES: u32 = 3;
 /// The store is maintained after this many batches, and at the end.
 const MAINTAIN_EVERY: u32 = 32;
 /// How often `Embedding` is reported at the most.
@@ -57,12 +59,9 @@ pub(crate) fn run_vectors(run: &Run<'_>) -> Result<RunReport> {
     let published = published.map_err(|_| Error::new(ErrorKind::Internal, "the committer broke down"))?;
     // A committer that failed is why the lane stopped.
     report.generation = published?;
-    result?;
     report.interrupted = run.cancel.is_cancelled();
-    if !report.interrupted {
-        run.store.maintain()?;
-    }
-    Ok(report)
+    let upkeep = if report.interrupted { Ok(()) } else { run.store.maintain() };
+    result.and(upkeep).map(|()| report)
 }
 
 fn publish(
@@ -95,6 +94,11 @@ struct Lane<'r, 'c> {
     run: &'r Run<'c>,
     sender: &'r SyncSender<Vec<PassageVector>>,
     unpublished: &'r Mutex<HashSet<PassageId>>,
+    /// Passages that could not be embedded.
+    failed: HashSet<PassageId>,
+    /// Why the first of them could not.
+    failure: Option<Error>,
+    failures_in_a_row: u32,
     batch: Vec<PassageVector>,
     since: Instant,
     done: u64,
@@ -117,6 +121,9 @@ impl<'r, 'c> Lane<'r, 'c> {
             run,
             sender,
             unpublished,
+            failed: HashSet::new(),
+            failure: None,
+            failures_in_a_row: 0,
             batch: Vec::new(),
             since: Instant::now(),
             done: 0,
@@ -127,11 +134,21 @@ impl<'r, 'c> Lane<'r, 'c> {
         }
     }
 
+    /// Embeds what can be embedded, and hands all of it over, also when it fails.
     fn drain(&mut self) -> Result<()> {
+        let result = self.embed_all();
+        self.send();
+        match self.failure.take() {
+            Some(failure) if !self.run.cancel.is_cancelled() => result.and(Err(failure)),
+            _ => result,
+        }
+    }
+
+    fn embed_all(&mut self) -> Result<()> {
         let mut arrivals = self.run.gate.arrivals();
         while !self.run.cancel.is_cancelled() {
             let except: Vec<PassageId> =
-                self.unpublished.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+                self.lock_unpublished().iter().chain(&self.failed).copied().collect();
             let waiting = self.run.store.passages_without_vector(FETCH, &except)?;
             if waiting.is_empty() {
                 break;
@@ -144,8 +161,8 @@ impl<'r, 'c> Lane<'r, 'c> {
                         self.done + self.run.store.count_without_vector()?.saturating_sub(self.in_flight());
                     break;
                 }
-                self.embed(passage)?;
-                if self.is_full() && !self.send() {
+                self.try_to_embed(passage)?;
+                if self.failures_in_a_row >= FAILURES || (self.is_full() && !self.send()) {
                     return Ok(());
                 }
                 self.run.gate.wait_for_words(self.run.cancel);
@@ -154,12 +171,30 @@ impl<'r, 'c> Lane<'r, 'c> {
                 }
             }
         }
-        self.send();
         Ok(())
     }
 
+    /// One passage that the model fails on does not stop the others.
+    fn try_to_embed(&mut self, passage: PendingPassage) -> Result<()> {
+        let (id, is_known) = (passage.id, passage.known.is_some());
+        match self.embed(passage) {
+            Err(error) if error.kind() == ErrorKind::Model => {
+                self.failed.insert(id);
+                self.failures_in_a_row += 1;
+                self.failure.get_or_insert(error);
+            }
+            Ok(()) if !is_known => self.failures_in_a_row = 0,
+            other => return other,
+        }
+        Ok(())
+    }
+
+    fn lock_unpublished(&self) -> MutexGuard<'_, HashSet<PassageId>> {
+        self.unpublished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn in_flight(&self) -> u64 {
-        self.unpublished.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+        self.lock_unpublished().len() as u64
     }
 
     fn embed(&mut self, passage: PendingPassage) -> Result<()> {
@@ -179,7 +214,7 @@ impl<'r, 'c> Lane<'r, 'c> {
             self.spent = (self.spent.0 * 0.98 + began.elapsed().as_secs_f64(), self.spent.1 * 0.98 + 1.0);
             vector
         };
-        self.unpublished.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        self.lock_unpublished().insert(id);
         self.batch.push(PassageVector { id, vector });
         self.done += 1;
         self.tell();

@@ -5,7 +5,8 @@
 //! scanned and planned like anything else.
 
 use std::{
-    fmt,
+    fmt, fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -31,6 +32,9 @@ const LOOK: Duration = Duration::from_millis(200);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// What could not be done (a full disk, say) is tried again after this.
 const RETRY: Duration = Duration::from_secs(10);
+/// A passage that the model fails on is tried again after twice as long each time, this often at the most: the model
+/// is loaded for it.
+const DOUBLINGS: u32 = 6;
 
 /// Keeps an index up to date until stopped.
 pub struct Watcher {
@@ -132,6 +136,20 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
+struct StopOnDrop<'l>(&'l Lane);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+const EMBEDDING_BROKE: &str = "the embedding thread broke down";
+
+fn broken(what: &str) -> Error {
+    Error::new(ErrorKind::Internal, what)
+}
+
 type Listeners = Mutex<Vec<Sender<IndexEvent>>>;
 
 impl Watcher {
@@ -160,7 +178,7 @@ impl Watcher {
     /// end it.
     ///
     /// # Errors
-    /// A thread broke down.
+    /// A thread broke down; `cancel` is then cancelled, too.
     pub fn run(&self, progress: OnProgress<'_>, cancel: &Cancel) -> Result<()> {
         let listeners = Listeners::default();
         let tell = |event: Progress| {
@@ -174,18 +192,24 @@ impl Watcher {
         self.inbox.open();
         std::thread::scope(|scope| {
             let vectors = scope.spawn(|| self.vectors(&run, &lane));
-            let waiting = {
-                // Also when it breaks down, nobody is to wait for it.
+            let (waiting, end) = {
+                // Also when it breaks down, nobody is to wait for it, and the other thread is to end.
                 let _close = CloseOnDrop(&self.inbox);
+                let _stop = StopOnDrop(&lane);
                 let mut words = Loop::new(self, &run, &lane, &listeners);
-                words.until_cancelled();
-                words.waiting
+                let end = catch_unwind(AssertUnwindSafe(|| words.until_cancelled()));
+                (words.waiting, end)
             };
+            if end.is_err() {
+                // What is being embedded is not to take its time.
+                cancel.cancel();
+            }
             for one in waiting {
                 drop(one.events.send(IndexEvent::Done(Err(ended()))));
             }
-            lane.stop();
-            vectors.join().map_err(|_| Error::new(ErrorKind::Internal, "the embedding thread broke down"))
+            let vectors = vectors.join();
+            end.map_err(|_| broken("the watching thread broke down"))?;
+            vectors.map_err(|_| broken(EMBEDDING_BROKE))
         })
     }
 
@@ -193,6 +217,7 @@ impl Watcher {
     fn vectors(&self, run: &Run<'_>, lane: &Lane) {
         let mut done = 0;
         let mut retry: Option<Instant> = None;
+        let mut failures = 0u32;
         let mut let_go = true;
         while let Some(wanted) = lane.wait(done, LOOK) {
             if run.cancel.is_cancelled() {
@@ -200,8 +225,14 @@ impl Watcher {
             }
             let again = retry.is_some_and(|at| at <= Instant::now());
             if wanted > done || again {
-                let result = run_vectors(run);
-                retry = result.is_err().then(|| Instant::now() + RETRY);
+                let result = catch_unwind(AssertUnwindSafe(|| run_vectors(run)))
+                    .unwrap_or_else(|_| Err(broken(EMBEDDING_BROKE)));
+                failures = match &result {
+                    Err(error) if error.kind() == ErrorKind::Model => failures + 1,
+                    _ => 0,
+                };
+                let wait = RETRY * (1 << failures.saturating_sub(1).min(DOUBLINGS));
+                retry = result.is_err().then(|| Instant::now() + wait);
                 if result.as_ref().is_ok_and(|report| report.passages_embedded > 0) {
                     self.handle().touch();
                 }

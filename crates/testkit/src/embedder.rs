@@ -28,6 +28,8 @@ pub struct FakeEmbedder {
     max_tokens: usize,
     delay: Duration,
     failure: Mutex<Option<String>>,
+    tokens: fn(&str) -> Result<Vec<usize>>,
+    check_passage: fn(&str) -> Result<()>,
     calls: AtomicU64,
     passages: AtomicU64,
     queries: AtomicU64,
@@ -52,6 +54,8 @@ impl FakeEmbedder {
             max_tokens: 512,
             delay: Duration::ZERO,
             failure: Mutex::new(None),
+            tokens: |text| Ok(token_ends(text)),
+            check_passage: |_| Ok(()),
             calls: AtomicU64::new(0),
             passages: AtomicU64::new(0),
             queries: AtomicU64::new(0),
@@ -71,6 +75,20 @@ impl FakeEmbedder {
     #[must_use]
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// Cuts texts into tokens as `tokens` does.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: fn(&str) -> Result<Vec<usize>>) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    /// Asks `check`, which may fail or panic, before a passage is embedded.
+    #[must_use]
+    pub fn embedding_if(mut self, check: fn(&str) -> Result<()>) -> Self {
+        self.check_passage = check;
         self
     }
 
@@ -180,7 +198,7 @@ impl Embedder for FakeEmbedder {
     }
 
     fn token_ends(&self, text: &str) -> Result<Vec<usize>> {
-        Ok(token_ends(text))
+        (self.tokens)(text)
     }
 
     fn embed_query(&self, text: &str) -> Result<Vec<f32>> {
@@ -191,6 +209,7 @@ impl Embedder for FakeEmbedder {
 
     fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
         self.check()?;
+        texts.iter().try_for_each(|text| (self.check_passage)(text))?;
         self.calls.fetch_add(1, Ordering::SeqCst);
         if !self.delay.is_zero() {
             std::thread::sleep(self.delay * texts.len() as u32);
