@@ -15,7 +15,7 @@ use crate::{
     progress::{OnProgress, Progress, RunReport},
     rules::{Rule, Rules},
     run::{Run, Scope},
-    scan::{Scan, Seen},
+    scan::{Scan, Seen, Unreadable},
     standing::{Standing, holds_words, looks_unmounted, standing},
 };
 
@@ -108,6 +108,8 @@ struct Found {
     root: usize,
     items: Vec<Item>,
     gone: Vec<FileRecord>,
+    /// What could not be looked at: told once, however many of its parts are looked at.
+    told: HashSet<Unreadable>,
 }
 
 /// Walks `scope` and plans.
@@ -134,7 +136,7 @@ pub(crate) fn plan(run: &Run<'_>, scope: &Scope) -> Result<Plan> {
             paths = vec![PathBuf::new()];
         }
         let rules = Rules::new(root, run.config, run.own)?;
-        let mut found = Found { root: at, items: Vec::new(), gone: Vec::new() };
+        let mut found = Found { root: at, items: Vec::new(), gone: Vec::new(), told: HashSet::new() };
         let mut away = None;
         for under in &paths {
             away = look(run, root, &rules, under, device, &mut found, &mut plan.report)?;
@@ -215,7 +217,7 @@ fn look(
         };
         found.items.push(Item { relative: relative.to_owned(), record: record.cloned(), what });
     });
-    for unreadable in &scan.unreadable {
+    for unreadable in scan.unreadable.iter().filter(|unreadable| found.told.insert((*unreadable).clone())) {
         let path = root.absolute(&unreadable.relative).display().to_string();
         progress(Progress::Failed { path: path.clone(), reason: unreadable.reason.clone() });
         report.failed += 1;

@@ -18,6 +18,7 @@
 use std::{
     borrow::Cow,
     ffi::OsStr,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -28,6 +29,8 @@ use ignore::{
     Match,
     gitignore::{Gitignore, GitignoreBuilder},
 };
+
+use crate::scan::reason_of;
 
 /// Why a file is left out, in words.
 pub(crate) type Rule = Cow<'static, str>;
@@ -189,26 +192,68 @@ impl Rules {
         name == IGNORE_FILE || (self.gitignore && name == GIT_IGNORE_FILE)
     }
 
-    /// Reads the ignore files of `folder` (absolute).
-    pub(crate) fn ignores_of(&self, folder: &Path, above: Option<Arc<Ignores>>) -> Option<Arc<Ignores>> {
+    /// Reads the ignore files of `folder` (absolute). Lines that are no patterns are added to `malformed`, by the
+    /// file's name; the others hold.
+    ///
+    /// # Errors
+    /// What one of them says cannot be told, for a reason in words: nothing may be read that it may leave out.
+    pub(crate) fn ignores_of(
+        &self,
+        folder: &Path,
+        above: Option<Arc<Ignores>>,
+        malformed: &mut Vec<(&'static str, String)>,
+    ) -> Result<Option<Arc<Ignores>>, String> {
         let mut builder = GitignoreBuilder::new(folder);
         // Later lines win, and ours come last.
         let names = [(GIT_IGNORE_FILE, self.gitignore), (IGNORE_FILE, true)];
         for (name, _) in names.into_iter().filter(|(_, asked)| *asked) {
             let file = folder.join(name);
-            if let Some(cause) = file.is_file().then(|| builder.add(&file)).flatten() {
-                tracing::warn!(file = %file.display(), %cause, "some lines are not understood");
+            let text = ignore_text(&file).map_err(|why| {
+                format!("what its {name} leaves out is not known ({why}): nothing new in this folder is read until it is")
+            })?;
+            for (at, line) in text.lines().enumerate() {
+                if let Err(cause) = builder.add_line(Some(file.clone()), line) {
+                    malformed.push((name, format!("line {} leaves nothing out: {cause}", at + 1)));
+                }
             }
         }
         match builder.build() {
-            Ok(here) if !here.is_empty() => Some(Arc::new(Ignores { above, here })),
-            Ok(_) => above,
-            Err(cause) => {
-                tracing::warn!(folder = %folder.display(), %cause, "the ignore file is not understood");
-                above
-            }
+            Ok(here) if !here.is_empty() => Ok(Some(Arc::new(Ignores { above, here }))),
+            Ok(_) => Ok(above),
+            Err(cause) => Err(format!("its {IGNORE_FILE} is not understood: {cause}")),
         }
     }
+}
+
+/// The text of an ignore file; empty where there is none.
+fn ignore_text(file: &Path) -> Result<String, String> {
+    let is_file = match fs::metadata(file) {
+        Ok(metadata) => metadata.is_file(),
+        // A link that leads nowhere is there.
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(file).is_err() => false,
+        Err(cause) => return Err(reason_of(&cause)),
+    };
+    if !is_file {
+        return Ok(String::new());
+    }
+    let bytes = fs::read(file).map_err(|cause| reason_of(&cause))?;
+    text_of(&bytes).ok_or_else(|| "it is neither UTF-8 nor UTF-16, save it as UTF-8".into())
+}
+
+/// Text with or without a mark in UTF-8, or with one in UTF-16 (as Windows' editors and shells write it).
+fn text_of(bytes: &[u8]) -> Option<String> {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = pairs.iter().map(|&pair| unit(pair)).collect();
+        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+    };
+    let text = match bytes {
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        _ => String::from_utf8(bytes.to_vec()).ok(),
+    };
+    text.filter(|text| !text.contains('\0'))
 }
 
 /// A file or folder, in the ways that rules look at it.
@@ -322,6 +367,24 @@ mod tests {
         assert_eq!(file(&rules, ".profile").as_deref(), Some("hidden"));
         for name in ["a.txt", "notes.tmp", "~", "a#b.md", "swp"] {
             assert_eq!(file(&rules, name).is_some(), name == "~", "{name}");
+        }
+    }
+
+    #[test]
+    fn an_ignore_file_is_read_whole_or_not_at_all() {
+        let text = "é/\n*.log\n";
+        let units = |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+        let (little, big) = (units(u16::to_le_bytes), units(u16::to_be_bytes));
+        for bytes in [
+            text.as_bytes().to_vec(),
+            ["\u{feff}", text].concat().into_bytes(),
+            [&[0xFF, 0xFE], &little[..]].concat(),
+            [&[0xFE, 0xFF], &big[..]].concat(),
+        ] {
+            assert_eq!(text_of(&bytes).as_deref(), Some(text), "{bytes:?}");
+        }
+        for bytes in [&b"caf\xe9/\n"[..], &little, b"\xff\xfea"] {
+            assert_eq!(text_of(bytes), None, "{bytes:?}");
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) enum Seen {
 }
 
 /// What a walk could not look at: what is known of it stays as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Unreadable {
     /// Relative to the root.
     pub(crate) relative: PathBuf,
@@ -69,7 +69,7 @@ impl<'a> Scan<'a> {
         let mut folder = Folder { relative: PathBuf::new(), ignores: None, rule: None };
         for name in under {
             let absolute = self.root.path.join(&folder.relative);
-            let ignores = self.rules.ignores_of(&absolute, folder.ignores.take());
+            let Some(ignores) = self.ignores_of(&absolute, &folder) else { return };
             let relative = folder.relative.join(name);
             let rule = folder.rule.take();
             match self.visit(&absolute.join(name), &relative, ignores.as_ref(), rule, found) {
@@ -78,6 +78,22 @@ impl<'a> Scan<'a> {
             }
         }
         self.walk_folder(folder, found);
+    }
+
+    /// What the ignore files of `folder` and of those above it say. `None` if that cannot be told: then nothing in it
+    /// is looked at, so that nothing private is read, and what is known of it stays.
+    fn ignores_of(&mut self, absolute: &Path, folder: &Folder) -> Option<Option<Arc<Ignores>>> {
+        // All of it is left out already.
+        if folder.rule.is_some() {
+            return Some(None);
+        }
+        let mut malformed = Vec::new();
+        let ignores = self.rules.ignores_of(absolute, folder.ignores.clone(), &mut malformed);
+        for (name, reason) in malformed {
+            self.unreadable.push(Unreadable { relative: folder.relative.join(name), reason });
+        }
+        let keep = |reason| self.unreadable.push(Unreadable { relative: folder.relative.clone(), reason });
+        ignores.map_err(keep).ok()
     }
 
     /// Looks at one path; a folder is not entered, but its rule returned.
@@ -136,7 +152,10 @@ impl<'a> Scan<'a> {
         let entries = fs::read_dir(&absolute)?.collect::<io::Result<Vec<_>>>()?;
         let mut ignores = folder.ignores.clone();
         if entries.iter().any(|entry| self.rules.is_ignore_file(&entry.file_name())) {
-            ignores = self.rules.ignores_of(&absolute, ignores);
+            match self.ignores_of(&absolute, folder) {
+                Some(known) => ignores = known,
+                None => return Ok(()),
+            }
         }
         for entry in entries {
             let name = entry.file_name();
