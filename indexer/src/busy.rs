@@ -40,6 +40,18 @@ impl BusyFiles {
         self.0.get(path).is_some_and(|rest| !rest.over)
     }
 
+    /// Takes those out of `paths` that are to be left alone; not what is gone: a deletion is seen at once.
+    pub(crate) fn leave_out(&mut self, paths: &mut Vec<DirtyPath>, is_gone: impl Fn(&DirtyPath) -> bool) {
+        paths.retain(|path| {
+            let rests = self.rests(path);
+            if rests && is_gone(path) {
+                self.0.remove(path);
+                return true;
+            }
+            !rests
+        });
+    }
+
     /// Those whose time is over, each once.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<DirtyPath> {
         let mut due = Vec::new();
@@ -87,5 +99,18 @@ mod tests {
         busy.put_off(path.clone(), now);
         busy.settle(std::slice::from_ref(&path));
         assert!(busy.due(now + FIRST) == [path], "it begins anew, and is kept while it rests");
+    }
+
+    #[test]
+    fn the_deletion_of_a_resting_file_is_seen_at_once() {
+        let path = |name: &str| (RootId(1), PathBuf::from(name));
+        let mut busy = BusyFiles::default();
+        for name in ["a.log", "b.log"] {
+            busy.put_off(path(name), Instant::now());
+        }
+        let mut paths = vec![path("a.log"), path("b.log"), path("c.log")];
+        busy.leave_out(&mut paths, |gone| *gone == path("b.log"));
+        assert_eq!(paths, [path("b.log"), path("c.log")]);
+        assert!(busy.rests(&path("a.log")) && !busy.rests(&path("b.log")));
     }
 }

@@ -70,7 +70,7 @@ enum Verdict {
     Skip(Rule),
 }
 
-fn judge(record: Option<&FileRecord>, seen: Seen) -> Verdict {
+fn judge(record: Option<&FileRecord>, seen: Seen, again: bool) -> Verdict {
     match (record, seen) {
         (Some(record), Seen::Skipped(rule))
             if record.state == FileState::Skipped && record.reason.as_deref() == Some(&*rule) =>
@@ -81,7 +81,7 @@ fn judge(record: Option<&FileRecord>, seen: Seen) -> Verdict {
         (Some(record), Seen::File(stamp))
             if record.stamp == Some(stamp)
                 && record.state != FileState::Pending
-                && !was_never_read(record) =>
+                && !(again && was_never_read(record)) =>
         {
             Verdict::Unchanged
         }
@@ -110,12 +110,17 @@ struct Found {
     gone: Vec<FileRecord>,
     /// What could not be looked at: told once, however many of its parts are looked at.
     told: HashSet<Unreadable>,
+    /// Whether files that could not be read are tried again.
+    again: bool,
 }
 
 /// Walks `scope` and plans.
 ///
+/// Files that could not be read and look as they did then are tried again if `again`, and below what is named in
+/// `scope`: an event may tell that they can be read. A look from time to time would read them all each time.
+///
 /// The catalog's records of one root are in memory while that root is compared; afterwards only what changed is.
-pub(crate) fn plan(run: &Run<'_>, scope: &Scope) -> Result<Plan> {
+pub(crate) fn plan(run: &Run<'_>, scope: &Scope, again: bool) -> Result<Plan> {
     let (store, progress) = (run.store, run.progress);
     let mut plan = Plan { roots: store.roots()?, ..Plan::default() };
     let mut all = Vec::new();
@@ -136,9 +141,10 @@ pub(crate) fn plan(run: &Run<'_>, scope: &Scope) -> Result<Plan> {
             paths = vec![PathBuf::new()];
         }
         let rules = Rules::new(root, run.config, run.own)?;
-        let mut found = Found { root: at, items: Vec::new(), gone: Vec::new(), told: HashSet::new() };
+        let mut found = Found { root: at, items: Vec::new(), gone: Vec::new(), told: HashSet::new(), again };
         let mut away = None;
         for under in &paths {
+            found.again = again || root.unavailable.is_some() || !under.as_os_str().is_empty();
             away = look(run, root, &rules, under, device, &mut found, &mut plan.report)?;
             if away.is_some() {
                 break;
@@ -210,7 +216,7 @@ fn look(
             there[at] = true;
             &records[at]
         });
-        let what = match (judge(record, seen.clone()), seen) {
+        let what = match (judge(record, seen.clone(), found.again), seen) {
             (Verdict::Unchanged, _) => return,
             (Verdict::Skip(rule), _) | (_, Seen::Skipped(rule)) => Err(rule),
             (Verdict::Read, Seen::File(stamp)) => Ok(stamp),
@@ -455,7 +461,10 @@ mod tests {
             (Some(record(FileState::Searchable, Some(stamp), None)), hidden, Verdict::Skip("hidden".into())),
         ];
         for (record, seen, verdict) in cases {
-            assert_eq!(judge(record.as_ref(), seen.clone()), verdict, "{record:?} {seen:?}");
+            assert_eq!(judge(record.as_ref(), seen.clone(), true), verdict, "{record:?} {seen:?}");
         }
+        let unread = record(FileState::Failed, Some(stamp), Some("permission"));
+        assert_eq!(judge(Some(&unread), Seen::File(stamp), false), Verdict::Unchanged, "from time to time");
+        assert_eq!(judge(Some(&unread), Seen::File(other), false), Verdict::Read);
     }
 }

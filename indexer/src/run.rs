@@ -107,7 +107,7 @@ impl Indexer {
     pub fn run_once(&self, scope: &Scope, progress: OnProgress<'_>, cancel: &Cancel) -> Result<RunReport> {
         let began = Instant::now();
         let run = self.run(progress, cancel);
-        let mut report = self.words(&run, scope)?;
+        let mut report = self.words(&run, scope, true)?;
         if !report.interrupted {
             report.absorb(run_vectors(&run)?);
         }
@@ -128,13 +128,15 @@ impl Indexer {
         }
     }
 
-    /// The first half of a run: scan, plan, and publish the words.
-    pub(crate) fn words(&self, run: &Run<'_>, scope: &Scope) -> Result<RunReport> {
-        let _first = self.gate.enter();
-        let mut plan = plan(run, scope)?;
+    /// The first half of a run: scan, plan, and publish the words. `again` tries files again that could not be read
+    /// and look as they did then.
+    pub(crate) fn words(&self, run: &Run<'_>, scope: &Scope, again: bool) -> Result<RunReport> {
+        let mut plan = plan(run, scope, again)?;
         if plan.is_empty() {
             return Ok(plan.report);
         }
+        // Looking holds no one up.
+        let _first = self.gate.enter();
         run_words(run, &mut plan)
     }
 

@@ -11,7 +11,7 @@ use std::{
 use docent_core::{Root, RootId};
 use notify::{
     Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
-    event::{AccessKind, AccessMode},
+    event::{AccessKind, AccessMode, ModifyKind},
 };
 
 use crate::{
@@ -88,6 +88,22 @@ impl Sources {
         self.of.retain(|id, source| source.poll.is_some() || !lost.contains(id));
     }
 
+    /// Watches everything once more: where a disk was taken out and put in again, the root looks as before and its
+    /// watches are gone. Those that are there stay as they are.
+    pub(crate) fn watch_again(&mut self, roots: &[Root], progress: OnProgress<'_>) {
+        for root in roots {
+            let Some(watcher) = self.of.get_mut(&root.id).and_then(|source| source.watcher.as_mut()) else {
+                continue;
+            };
+            // Any other trouble shows in the root's standing.
+            if let Err(cause) = begin(watcher, root)
+                && is_limit(&cause)
+            {
+                self.poll_instead(root, reason(&cause), progress);
+            }
+        }
+    }
+
     /// Watches the folders among `paths`. The system's watcher follows new folders by itself, but it gives up on a
     /// whole tree where one folder in it cannot be watched.
     pub(crate) fn look_below(
@@ -123,6 +139,18 @@ impl Sources {
         }
     }
 
+    /// Whether a root gives no events.
+    pub(crate) fn is_polled(&self, root: RootId) -> bool {
+        self.of.get(&root).is_some_and(|source| source.poll.is_some())
+    }
+
+    /// A polled root was looked at, which took so long: at least four fifths of the time are left to other work.
+    pub(crate) fn looked_at(&mut self, root: RootId, took: Duration) {
+        if let Some(next) = self.of.get_mut(&root).and_then(|source| source.poll.as_mut()) {
+            *next = Instant::now() + self.poll_every.max(took * 4);
+        }
+    }
+
     /// Asks for a look at the roots whose turn it is.
     pub(crate) fn poll(&mut self, now: Instant) {
         for (id, source) in &mut self.of {
@@ -142,27 +170,20 @@ impl Sources {
     /// Watches a root's folder and all below it; for a file, the folder that it stands in, since editors
     /// replace files. Each root has a watcher of its own, so that one within another keeps its watches.
     fn watch(&self, root: &Root) -> Result<RecommendedWatcher, String> {
-        let (folder, mode) = match root.path.parent() {
-            Some(parent) if root.is_file => (parent, RecursiveMode::NonRecursive),
-            _ => (root.path.as_path(), RecursiveMode::Recursive),
-        };
-        if let Some(name) = gives_no_events(folder) {
+        if let Some(name) = gives_no_events(folder_of(root)) {
             return Err(format!("{name} sends no events"));
         }
         let handler = self.handler(root);
         let config = Config::default().with_follow_symlinks(false);
         let mut watcher = RecommendedWatcher::new(handler, config).map_err(|cause| reason(&cause))?;
-        match mode {
-            RecursiveMode::Recursive => watch_below(&mut watcher, folder),
-            RecursiveMode::NonRecursive => watcher.watch(folder, mode),
-        }
-        .map_err(|cause| reason(&cause))?;
+        begin(&mut watcher, root).map_err(|cause| reason(&cause))?;
         Ok(watcher)
     }
 
     fn handler(&self, root: &Root) -> impl Fn(notify::Result<Event>) + Send + 'static {
         let (inbox, own, hidden) = (Arc::clone(&self.inbox), self.own.clone(), self.hidden);
         let (id, path, is_file) = (root.id, root.path.clone(), root.is_file);
+        let watched = folder_of(root).to_owned();
         move |event| {
             let event = match event {
                 Ok(event) if event.need_rescan() => return inbox.lost(id),
@@ -176,6 +197,12 @@ impl Sources {
                 return;
             }
             for changed in &event.paths {
+                // The watch goes with the folder, and one that is made in its place may look just the same.
+                if *changed == watched
+                    && matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)))
+                {
+                    return inbox.lost(id);
+                }
                 let Ok(relative) = changed.strip_prefix(&path) else { continue };
                 let other = is_file && !relative.as_os_str().is_empty();
                 if other || own.iter().any(|own| changed.starts_with(own)) || below_left_out(relative, hidden)
@@ -193,6 +220,19 @@ impl Sources {
     }
 }
 
+/// The folder of a root; of a file, the one that it stands in.
+fn folder_of(root: &Root) -> &Path {
+    if root.is_file { root.path.parent().unwrap_or(&root.path) } else { &root.path }
+}
+
+fn begin(watcher: &mut impl Watcher, root: &Root) -> notify::Result<()> {
+    if root.is_file {
+        watcher.watch(folder_of(root), RecursiveMode::NonRecursive)
+    } else {
+        watch_below(watcher, folder_of(root))
+    }
+}
+
 /// Watches a folder and all below it that can be watched. The system's watcher stops at the first folder that it
 /// cannot watch (no permission, deleted meanwhile), so what is below is then tried folder by folder.
 ///
@@ -205,7 +245,7 @@ fn watch_below(watcher: &mut impl Watcher, folder: &Path) -> notify::Result<()> 
             Ok(()) => {}
             Err(cause) if is_limit(&cause) => return Err(cause),
             Err(cause) => {
-                tracing::debug!("{}: {cause}", folder.display());
+                tracing::trace!("{}: {cause}", folder.display());
                 let Ok(entries) = fs::read_dir(&folder) else { continue };
                 folders.extend(entries.flatten().map(|entry| entry.path()).filter(|path| is_folder(path)));
             }
@@ -242,11 +282,10 @@ fn reason(cause: &notify::Error) -> String {
 }
 
 fn identity(root: &Root) -> Identity {
-    let folder = if root.is_file { root.path.parent().unwrap_or(&root.path) } else { &root.path };
     match standing(root) {
         Standing::Away(why) => Err(why),
         Standing::Here { device } => {
-            let metadata = fs::metadata(folder).map_err(|cause| cause.to_string())?;
+            let metadata = fs::metadata(folder_of(root)).map_err(|cause| cause.to_string())?;
             Ok((device, stamp_of(&metadata).inode))
         }
     }
@@ -321,19 +360,23 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_root_that_lost_events_is_watched_anew() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = Root {
+    fn root_at(path: &Path) -> Root {
+        Root {
             id: RootId(1),
             collection: "work".into(),
-            path: dir.path().to_owned(),
+            path: path.to_owned(),
             is_file: false,
             include: Vec::new(),
             exclude: Vec::new(),
             device: None,
             unavailable: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_root_that_lost_events_is_watched_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = root_at(dir.path());
         let inbox = Arc::new(Inbox::default());
         let mut sources = Sources::new(Arc::clone(&inbox), &[], false, 60);
         let whole = || inbox.wait(Duration::ZERO, Duration::from_secs(10)).paths;
@@ -350,6 +393,62 @@ mod tests {
         assert_eq!(whole(), [(root.id, PathBuf::new())], "as a whole, once more");
         fs::write(dir.path().join("missed/a.md"), "One.").unwrap();
         assert_eq!(whole(), [(root.id, "missed/a.md".into())]);
+    }
+
+    #[test]
+    fn watches_that_are_gone_are_set_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = root_at(dir.path());
+        let roots = std::slice::from_ref(&root);
+        let inbox = Arc::new(Inbox::default());
+        let mut sources = Sources::new(Arc::clone(&inbox), &[], false, 60);
+        sources.follow(roots, &|_| {});
+        inbox.wait(Duration::ZERO, Duration::ZERO);
+        // As a disk that was taken out and put in again does.
+        if let Some(watcher) = sources.of.get_mut(&root.id).and_then(|source| source.watcher.as_mut()) {
+            watcher.unwatch(dir.path()).unwrap();
+        }
+        sources.watch_again(roots, &|_| {});
+        fs::write(dir.path().join("a.md"), "One.").unwrap();
+        let work = inbox.wait(Duration::ZERO, Duration::from_secs(10));
+        assert_eq!(work.paths, [(root.id, "a.md".into())]);
+    }
+
+    #[test]
+    fn a_root_that_is_removed_or_renamed_loses_its_events() {
+        use notify::event::{RemoveKind, RenameMode};
+        let mut root = root_at(Path::new("/r/docs"));
+        for is_file in [false, true] {
+            root.is_file = is_file;
+            let watched = folder_of(&root).to_owned();
+            for kind in [
+                EventKind::Remove(RemoveKind::Folder),
+                EventKind::Remove(RemoveKind::Other),
+                EventKind::Modify(ModifyKind::Name(RenameMode::From)),
+            ] {
+                let inbox = Arc::new(Inbox::default());
+                let sources = Sources::new(Arc::clone(&inbox), &[], false, 60);
+                sources.handler(&root)(Ok(Event::new(kind).add_path(watched.clone())));
+                assert_eq!(inbox.wait(Duration::ZERO, Duration::ZERO).lost, [root.id].into(), "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_root_whose_looks_take_long_is_looked_at_more_rarely() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = root_at(dir.path());
+        let roots = std::slice::from_ref(&root);
+        let inbox = Arc::new(Inbox::default());
+        let mut sources = Sources::new(Arc::clone(&inbox), &[], false, 10);
+        sources.follow(roots, &|_| {});
+        sources.poll_instead(&root, "a test".into(), &|_| {});
+        let mut next_after = |took| {
+            sources.looked_at(root.id, Duration::from_secs(took));
+            let left = sources.of[&root.id].poll.unwrap() - Instant::now();
+            left.as_secs_f64().round() as u64
+        };
+        assert_eq!((next_after(1), next_after(10)), (10, 40));
     }
 
     #[test]

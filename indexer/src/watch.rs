@@ -264,6 +264,8 @@ struct Loop<'w, 'r> {
     busy: BusyFiles,
     heartbeat: Instant,
     rescan: Instant,
+    /// Whether all roots were looked at once.
+    began: bool,
     published: Option<u64>,
 }
 
@@ -287,6 +289,7 @@ impl<'w, 'r> Loop<'w, 'r> {
             busy: BusyFiles::default(),
             heartbeat: now,
             rescan: now + Duration::from_secs(watcher.config.rescan_seconds.max(1)),
+            began: false,
             published: None,
         }
     }
@@ -337,6 +340,7 @@ impl<'w, 'r> Loop<'w, 'r> {
                 self.sources.poll(now);
                 if now >= self.rescan {
                     self.rescan = now + Duration::from_secs(self.watcher.config.rescan_seconds.max(1));
+                    self.sources.watch_again(&roots, self.run.progress);
                     for root in &roots {
                         self.watcher.inbox.rescan(root.id);
                     }
@@ -347,15 +351,34 @@ impl<'w, 'r> Loop<'w, 'r> {
     }
 
     fn changed(&mut self, mut paths: Vec<(RootId, PathBuf)>) {
-        paths.retain(|path| !self.busy.rests(path));
+        let roots = self.watcher.indexer.roots().unwrap_or_default();
+        let is_gone = |(root, path): &(RootId, PathBuf)| {
+            let root = roots.iter().find(|other| other.id == *root);
+            let there = root.map(|root| fs::symlink_metadata(root.absolute(path)));
+            there.is_some_and(|there| there.is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound))
+        };
+        self.busy.leave_out(&mut paths, is_gone);
         if paths.is_empty() {
             return;
         }
-        let roots = self.watcher.indexer.roots().unwrap_or_default();
         self.sources.look_below(&paths, &roots, self.run.progress);
-        match self.words(&Scope::Below(paths.clone())) {
+        let is_first = !std::mem::replace(&mut self.began, true);
+        // What is known to have changed does not wait until a network mount is walked.
+        let (polled, told): (Vec<_>, Vec<_>) =
+            paths.into_iter().partition(|(root, _)| self.sources.is_polled(*root));
+        for paths in [told, polled].into_iter().filter(|paths| !paths.is_empty()) {
+            let looked = Instant::now();
+            self.look_at(&paths, is_first);
+            for (root, _) in &paths {
+                self.sources.looked_at(*root, looked.elapsed());
+            }
+        }
+    }
+
+    fn look_at(&mut self, paths: &[(RootId, PathBuf)], again: bool) {
+        match self.words(&Scope::Below(paths.to_vec()), again) {
             Ok(report) => {
-                self.busy.settle(&paths);
+                self.busy.settle(paths);
                 if report.generation.is_some() {
                     self.lane.want();
                 }
@@ -368,8 +391,8 @@ impl<'w, 'r> Loop<'w, 'r> {
         }
     }
 
-    fn words(&mut self, scope: &Scope) -> Result<RunReport> {
-        let report = self.watcher.indexer.words(self.run, scope)?;
+    fn words(&mut self, scope: &Scope, again: bool) -> Result<RunReport> {
+        let report = self.watcher.indexer.words(self.run, scope, again)?;
         for path in &report.busy_paths {
             self.busy.put_off(path.clone(), Instant::now());
         }
@@ -383,7 +406,7 @@ impl<'w, 'r> Loop<'w, 'r> {
         let began = Instant::now();
         // Roots that were just added are to be watched before they are looked at.
         self.beat();
-        match self.words(&scope) {
+        match self.words(&scope, true) {
             Ok(report) => {
                 let ticket = self.lane.want();
                 self.waiting.push(Waiting { ticket, report, events, began });

@@ -246,10 +246,14 @@ impl<'r, 'c> Committer<'r, 'c> {
         }
         let indexed = |update: &FileUpdate| matches!(update.outcome, Outcome::Indexed { .. });
         let fresh = batch.updates.iter().any(indexed);
+        let before = self.run.store.published().ok();
         let generation = self.run.store.commit_words(batch)?;
         self.commits += 1;
-        self.report.generation = Some(generation);
-        (self.run.progress)(Progress::Committed { generation });
+        // It stays what it was where nothing findable changed: files that are left out, or cannot be read.
+        if before.is_none_or(|before| generation > before) {
+            self.report.generation = Some(generation);
+            (self.run.progress)(Progress::Committed { generation });
+        }
         if fresh {
             self.run.gate.words_arrived();
         }

@@ -228,7 +228,14 @@ pub trait IndexStore: Send + Sync {
     /// The catalog cannot be written.
     fn change_files(&self, changes: &[FileChange]) -> Result<()>;
 
-    /// Publishes words: the documents become findable by full text, or vanish.
+    /// The published generation.
+    ///
+    /// # Errors
+    /// The full-text store cannot be read.
+    fn published(&self) -> Result<Generation>;
+
+    /// Publishes words: the documents become findable by full text, or vanish. Where no text comes or goes, the
+    /// generation stays.
     ///
     /// # Errors
     /// A store cannot be written. Nothing of the batch is then visible.

@@ -249,6 +249,10 @@ impl IndexStore for StoreWriter {
         self.store.catalog.change_files(changes)
     }
 
+    fn published(&self) -> Result<Generation> {
+        self.store.generation()
+    }
+
     fn commit_words(&self, batch: WordsBatch) -> Result<Generation> {
         self.publish_words(batch)
     }

@@ -52,6 +52,7 @@ pub struct FakeStore {
     state: Mutex<State>,
     maintained: AtomicU64,
     lookups: AtomicU64,
+    listings: AtomicU64,
 }
 
 impl Default for FakeStore {
@@ -74,6 +75,7 @@ impl FakeStore {
             state: Mutex::default(),
             maintained: AtomicU64::new(0),
             lookups: AtomicU64::new(0),
+            listings: AtomicU64::new(0),
         }
     }
 
@@ -191,6 +193,11 @@ impl FakeStore {
         self.maintained.load(Ordering::SeqCst)
     }
 
+    /// How often the files of a root, or of a part of one, were listed.
+    pub fn listings(&self) -> u64 {
+        self.listings.load(Ordering::SeqCst)
+    }
+
     /// How often files were looked up by their bytes.
     pub fn lookups(&self) -> u64 {
         self.lookups.load(Ordering::SeqCst)
@@ -203,6 +210,10 @@ impl State {
             Some(reason) => Err(Error::new(ErrorKind::Io, reason.clone())),
             None => Ok(()),
         }
+    }
+
+    fn has_text(&self, doc: DocId) -> bool {
+        self.documents.get(&doc.0).is_some_and(|document| !document.passages.is_empty())
     }
 
     fn remove(&mut self, doc: DocId) {
@@ -250,6 +261,7 @@ impl IndexStore for FakeStore {
     }
 
     fn files(&self, root: RootId, under: &Path) -> Result<Vec<FileRecord>> {
+        self.listings.fetch_add(1, Ordering::SeqCst);
         let all = self.records().into_iter();
         Ok(all.filter(|record| record.root == root && record.relative.starts_with(under)).collect())
     }
@@ -312,7 +324,7 @@ impl IndexStore for FakeStore {
                         .map(|other| other.record.doc)
                         .collect();
                     for other in displaced {
-                        if state.documents.get(&other.0).is_some_and(|other| !other.passages.is_empty()) {
+                        if state.has_text(other) {
                             return Err(Error::new(ErrorKind::Internal, "two documents at one path"));
                         }
                         state.remove(other);
@@ -334,10 +346,19 @@ impl IndexStore for FakeStore {
         Ok(())
     }
 
+    fn published(&self) -> Result<Generation> {
+        Ok(self.generation())
+    }
+
     fn commit_words(&self, batch: WordsBatch) -> Result<Generation> {
         std::thread::sleep(self.delay);
         let mut state = self.state();
         state.check()?;
+        let updated = batch.updates.iter().map(|update| &update.doc);
+        let goes = updated.chain(&batch.removed).any(|doc| state.has_text(*doc));
+        let comes = batch.updates.iter().any(
+            |update| matches!(&update.outcome, Outcome::Indexed { passages, .. } if !passages.is_empty()),
+        );
         for &doc in &batch.removed {
             state.remove(doc);
         }
@@ -377,7 +398,9 @@ impl IndexStore for FakeStore {
             }
             state.settle(update.doc);
         }
-        state.commits.push(FakeCommit::Words(batch));
+        if goes || comes {
+            state.commits.push(FakeCommit::Words(batch));
+        }
         Ok(state.commits.len() as Generation)
     }
 
