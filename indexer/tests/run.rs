@@ -8,13 +8,13 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 use docent_core::{
-    Embedder, Error, ErrorKind, FileChange, IndexStore, Outcome, ParseError, ParseErrorKind, ParsedDocument,
-    Parser, Result,
+    Embedder, Error, ErrorKind, FileChange, IndexStore, ParseError, ParseErrorKind, ParsedDocument, Parser,
+    Result,
 };
 use docent_indexer::{Cancel, Progress, Scope, estimate};
 use docent_testkit::{FakeCommit, FakeEmbedder, FakeStore};
@@ -273,95 +273,105 @@ fn what_failed_for_lack_of_a_library_is_tried_again() {
     let run = || indexer.run_once(&Scope::All, &|_| {}, &Cancel::new()).unwrap();
     assert_eq!(run().failed, 1);
     assert_eq!(world.state("a.md"), "failed: needs a library");
-    assert_eq!(run().failed, 1, "it is still missing");
+    let report = run();
+    assert_eq!((report.failed, report.generation), (1, None), "it is still missing");
     parser.0.store(true, Ordering::SeqCst);
     assert_eq!(run().failed, 0);
     assert_eq!(world.state("a.md"), "searchable");
 }
 
 /// A tokeniser that some texts are too much for.
-struct Choosy(Arc<FakeEmbedder>);
-
-impl Embedder for Choosy {
-    fn id(&self) -> &str {
-        self.0.id()
+fn choosy(text: &str) -> Result<Vec<usize>> {
+    assert!(!text.contains("BREAK"), "asked to");
+    if text.contains("REFUSE") {
+        return Err(Error::new(ErrorKind::Model, "cannot read it"));
     }
-
-    fn dimensions(&self) -> usize {
-        self.0.dimensions()
+    if text.contains("MISSING") {
+        return Err(Error::new(ErrorKind::ModelMissing, "no model"));
     }
-
-    fn max_tokens(&self) -> usize {
-        self.0.max_tokens()
-    }
-
-    fn token_ends(&self, text: &str) -> Result<Vec<usize>> {
-        assert!(!text.contains("BREAK"), "asked to");
-        if text.contains("REFUSE") {
-            return Err(Error::new(ErrorKind::Model, "cannot read it"));
-        }
-        if text.contains("MISSING") {
-            return Err(Error::new(ErrorKind::ModelMissing, "no model"));
-        }
-        self.0.token_ends(text)
-    }
-
-    fn embed_query(&self, text: &str) -> Result<Vec<f32>> {
-        self.0.embed_query(text)
-    }
-
-    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        self.0.embed_passages(texts)
-    }
-
-    fn unload(&self) {
-        self.0.unload();
-    }
+    FakeEmbedder::new().token_ends(text)
 }
 
 #[test]
 fn a_text_that_cannot_be_cut_costs_its_own_document_only() {
-    let world = World::new();
+    let world = World::with(FakeStore::new(), FakeEmbedder::new().with_tokens(choosy));
     world.write("a.md", "One.");
     world.write("break.md", "BREAK");
     world.write("refuse.md", "REFUSE");
-    let indexer = world.indexer_with(Arc::new(TextParser), Arc::new(Choosy(world.embedder.clone())));
-    let run = || indexer.run_once(&Scope::All, &|_| {}, &Cancel::new());
-    let report = run().unwrap();
+    let report = world.run();
     assert_eq!((report.added, report.failed), (1, 2));
     assert_eq!(world.state("a.md"), "searchable");
     assert_eq!(world.state("break.md"), "failed: its text could not be cut into passages");
     assert_eq!(world.state("refuse.md"), "failed: cannot read it");
     // Without a model there is nothing to be done for any of them.
     world.write("missing.md", "MISSING");
-    assert_eq!(run().unwrap_err().kind(), ErrorKind::ModelMissing);
+    let error = world.indexer().run_once(&Scope::All, &|_| {}, &Cancel::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelMissing);
+}
+
+/// Counts the large files whose text is in memory, from the parser until they are committed.
+#[derive(Default)]
+struct Counting {
+    parsed: AtomicUsize,
+    now: AtomicUsize,
+    most: AtomicUsize,
+    cancel: Cancel,
+}
+
+impl Counting {
+    /// A world with more large files than threads that read.
+    fn world() -> World {
+        let world = World::new();
+        for n in 0..4 {
+            world.write(format!("large{n}.md"), &format!("Line {n} of many.\n").repeat(600_000));
+        }
+        world
+    }
+}
+
+impl Parser for Counting {
+    fn parse(&self, path: &Path, bytes: &[u8]) -> Result<ParsedDocument, ParseError> {
+        self.parsed.fetch_add(1, Ordering::SeqCst);
+        self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        // Enough to be a large text.
+        TextParser.parse(path, &bytes[..5 << 20])
+    }
 }
 
 #[test]
-fn large_texts_are_committed_one_at_a_time() {
-    let world = World::new();
-    for n in 0..4 {
-        world.write(format!("large{n}.md"), &format!("Line {n} of many.\n").repeat(300_000));
-        world.write(format!("small{n}.md"), &format!("Text {n}."));
-    }
+fn large_files_are_read_and_committed_one_at_a_time() {
+    let world = Counting::world();
+    let counting = Arc::new(Counting::default());
+    let indexer = world.indexer_with(counting.clone(), world.embedder.clone());
     let cancel = Cancel::new();
-    let stop_at_vectors = |event| {
-        if matches!(event, Progress::Embedding { .. }) {
-            cancel.cancel();
-        }
+    let watch = |event| match event {
+        Progress::Committed { .. } => drop(counting.now.fetch_sub(1, Ordering::SeqCst)),
+        Progress::Embedding { .. } => cancel.cancel(),
+        _ => {}
     };
-    let report = world.indexer().run_once(&Scope::All, &stop_at_vectors, &cancel).unwrap();
-    assert_eq!((report.added, report.failed), (8, 0));
-    let bytes = |outcome: &Outcome| match outcome {
-        Outcome::Indexed { passages, .. } => passages.iter().map(|passage| passage.text.len()).sum(),
-        _ => 0,
-    };
-    for commit in world.store.commits() {
-        if let FakeCommit::Words(batch) = commit {
-            let large = batch.updates.iter().filter(|update| bytes(&update.outcome) > 4 << 20).count();
-            assert!(large <= 1, "{large} at once");
-        }
+    let report = indexer.run_once(&Scope::All, &watch, &cancel).unwrap();
+    assert_eq!((report.added, report.failed), (4, 0));
+    assert_eq!(counting.most.load(Ordering::SeqCst), 1);
+}
+
+/// Is stopped while the first file is parsed.
+struct Stopped(Arc<Counting>);
+
+impl Parser for Stopped {
+    fn parse(&self, path: &Path, bytes: &[u8]) -> Result<ParsedDocument, ParseError> {
+        self.0.cancel.cancel();
+        self.0.parse(path, bytes)
     }
+}
+
+#[test]
+fn a_cancelled_run_reads_no_more_large_files() {
+    let world = Counting::world();
+    let counting = Arc::new(Counting::default());
+    let indexer = world.indexer_with(Arc::new(Stopped(counting.clone())), world.embedder.clone());
+    let report = indexer.run_once(&Scope::All, &|_| {}, &counting.cancel).unwrap();
+    assert_eq!((report.interrupted, report.busy), (true, 0));
+    assert_eq!(counting.parsed.load(Ordering::SeqCst), 1, "whoever waited for its turn has given up");
 }
 
 #[test]
@@ -542,6 +552,66 @@ fn a_folder_without_permission_keeps_its_documents() {
     assert_eq!(report.failures[0].reason, "permission denied");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_read_keeps_its_documents() {
+    let world = World::new();
+    world.write("a.md", "One.");
+    world.write("sub/b.md", "Two.");
+    world.run();
+    let (old, generation) = (world.store.records(), world.store.generation());
+    world.write("a.md", "Edited.");
+    world.lengthen();
+    let report = world.run();
+    assert_eq!((report.removed, report.changed, report.failed), (0, 0, 2), "a.md and sub: {report:?}");
+    assert!(report.failures.iter().all(|failure| failure.reason.contains("too long")), "{report:?}");
+    assert_eq!((world.store.records(), world.store.generation()), (old, generation));
+    world.shorten();
+    assert_eq!(world.run().changed, 1, "its old stamp has stayed");
+    assert_eq!(world.store.find("Edited."), [PathBuf::from("a.md")]);
+}
+
+#[test]
+fn what_an_ignore_file_says_is_known_or_nothing_is_read() {
+    let world = World::new();
+    world.write("sub/known.md", "Known.");
+    world.write("other.md", "Other.");
+    world.run();
+    world.write("sub/private.md", "Private.");
+    let file = world.path("sub/.docentignore");
+    let utf16 = |mark: &[u8]| {
+        let units = "private*\n".encode_utf16().flat_map(u16::to_le_bytes);
+        mark.iter().copied().chain(units).collect::<Vec<u8>>()
+    };
+    for bytes in [b"# caf\xe9\nprivate*\n".to_vec(), utf16(b"")] {
+        fs::write(&file, bytes).unwrap();
+        for scope in [Scope::All, Scope::Below(vec![(world.root, "sub/private.md".into())])] {
+            let report = world.run_scope(&scope);
+            assert_eq!((report.added, report.removed, report.failed), (0, 0, 1), "{report:?}");
+            assert!(report.failures[0].path.ends_with("sub"), "{report:?}");
+            assert!(report.failures[0].reason.contains(".docentignore"), "{report:?}");
+        }
+        assert_eq!(
+            (world.state("sub/known.md"), world.state("sub/private.md")),
+            ("searchable".into(), "unknown".into())
+        );
+    }
+    // A link that leads nowhere.
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(world.path("nowhere"), &file).unwrap();
+    assert_eq!((world.run().failed, world.state("sub/private.md")), (1, "unknown".into()));
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, utf16(b"\xff\xfe")).unwrap();
+    assert_eq!(world.run().failed, 0);
+    assert_eq!(world.state("sub/private.md"), "skipped: ignored by .docentignore");
+    // A line that is no pattern is told, and the others hold.
+    fs::write(&file, "[z-a]\nprivate*\n").unwrap();
+    let report = world.run();
+    assert!(report.failures[0].path.ends_with("sub/.docentignore"), "{report:?}");
+    assert!(report.failures[0].reason.starts_with("line 1 "), "{report:?}");
+    assert_eq!(world.state("sub/private.md"), "skipped: ignored by .docentignore");
+}
+
 #[test]
 fn docents_own_folders_are_not_even_counted() {
     let world = World::new();
@@ -599,6 +669,7 @@ fn a_run_cancelled_while_reading_removes_nothing() {
     let world = World::new();
     world.write("gone.md", "Text 7.");
     world.run();
+    let doc = world.store.record("gone.md").unwrap().doc;
     fs::remove_file(world.path("gone.md")).unwrap();
     for n in 0..50 {
         world.write(format!("{n}.md"), &format!("Text {n}."));
@@ -611,8 +682,11 @@ fn a_run_cancelled_while_reading_removes_nothing() {
     };
     let report = world.indexer().run_once(&Scope::All, &stop, &cancel).unwrap();
     assert!(report.interrupted);
+    assert!(world.store.records().iter().any(|record| record.doc == doc), "one not yet read may be it");
     let report = world.run();
     assert!(!report.interrupted);
+    assert_eq!(world.store.record("7.md").unwrap().doc, doc);
+    assert_eq!(world.embedder.texts().iter().filter(|text| *text == "Text 7.").count(), 1);
     assert_eq!(world.store.records().len(), 50);
     assert!(world.store.records().iter().all(|record| record.state.as_str() == "searchable"));
 }
@@ -632,6 +706,34 @@ fn a_store_that_fails_ends_the_run_and_loses_nothing() {
     assert_eq!(world.state("b.md"), "lexical_only", "findable by its words all the same");
     world.embedder.fail_with(None);
     assert_eq!(world.run().passages_embedded, 1);
+}
+
+#[test]
+fn a_passage_that_cannot_be_embedded_costs_no_other_its_vector() {
+    let refuse = |text: &str| match text.contains("REFUSE") {
+        true => Err(Error::new(ErrorKind::Model, format!("not this one: {text}"))),
+        false => Ok(()),
+    };
+    let world = World::with(FakeStore::new(), FakeEmbedder::new().embedding_if(refuse));
+    let write = |name: &str, text: &str, age| {
+        world.write(name, text);
+        let file = fs::File::options().write(true).open(world.path(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(age)).unwrap();
+    };
+    for (n, text) in ["One.", "REFUSE 1", "Two.", "REFUSE 2", "Three."].iter().enumerate() {
+        write(&format!("{n}.md"), text, 100 + n as u64);
+    }
+    let run = || world.indexer().run_once(&Scope::All, &|_| {}, &Cancel::new()).unwrap_err();
+    assert_eq!(run().message(), "not this one: REFUSE 1", "the first failure is told");
+    assert_eq!((world.store.vectors(), world.embedder.passages()), (3, 3));
+    // Three in a row are no accident; what was done before them is published.
+    write("new.md", "New.", 10);
+    for n in 0..3 {
+        write(&format!("refused{n}.md"), &format!("REFUSE new {n}"), 20 + n);
+    }
+    write("late.md", "Late.", 5000);
+    run();
+    assert_eq!((world.store.vectors(), world.state("late.md")), (4, "lexical_only".into()));
 }
 
 #[test]

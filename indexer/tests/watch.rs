@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docent_core::{ErrorKind, IndexStore, WatchConfig};
+use docent_core::{ErrorKind, IndexStore, Result, WatchConfig};
 use docent_indexer::{Cancel, IndexEvent, Progress, Scope, WatchHandle, Watcher};
 use docent_testkit::{FakeEmbedder, FakeStore};
 use support::World;
@@ -294,5 +294,83 @@ fn ignore_files_take_effect_at_once() {
         searchable(&world, "sub/a.log");
         world.write("sub/.docentignore", "*.log\n");
         until("it is left out", || world.state("sub/a.log").starts_with("skipped"));
+    });
+}
+
+/// Breaks down on a text, while another one is no trouble.
+fn breaks(text: &str) -> Result<()> {
+    assert!(!text.contains("BREAK"), "asked to");
+    Ok(())
+}
+
+#[test]
+fn an_embedder_that_breaks_down_is_told_and_work_goes_on() {
+    let world = World::with(FakeStore::new(), FakeEmbedder::new().embedding_if(breaks));
+    watching(&world, config(), |handle, _| {
+        world.write("a.md", "BREAK");
+        let result = handle.index(Scope::All).into_iter().find_map(|event| match event {
+            IndexEvent::Done(result) => Some(result),
+            IndexEvent::Progress(_) => None,
+        });
+        assert_eq!(result.unwrap().unwrap_err().kind(), ErrorKind::Internal, "the request is answered");
+        world.write("a.md", "Mended.");
+        searchable(&world, "a.md");
+    });
+}
+
+#[test]
+fn a_watcher_whose_loop_breaks_down_ends() {
+    let world = World::with(FakeStore::new(), FakeEmbedder::new().with_delay(Duration::from_millis(50)));
+    for n in 0..100 {
+        world.write(format!("{n}.md"), &format!("Text {n}."));
+    }
+    let watcher = Watcher::new(world.indexer(), config());
+    let cancel = Cancel::new();
+    let progress = |event| {
+        let reads = matches!(event, Progress::Reading { .. });
+        assert!(!reads || world.embedder.passages() == 0, "asked to");
+    };
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| watcher.run(&progress, &cancel));
+        let stop = StopAtEnd(&cancel);
+        until("embedding has begun", || world.embedder.passages() > 0);
+        world.write("new.md", "New.");
+        until("it has ended", || running.is_finished());
+        drop(stop);
+        assert_eq!(running.join().unwrap().unwrap_err().kind(), ErrorKind::Internal);
+        assert!(world.store.vectors() < 100, "and embeds no more");
+    });
+}
+
+#[test]
+fn a_root_that_is_deleted_and_made_again_is_watched() {
+    let world = World::new();
+    world.write("a.md", "One.");
+    watching(&world, config(), |_, _| {
+        for n in 0..5 {
+            fs::remove_dir_all(world.path("")).unwrap();
+            fs::create_dir(world.path("")).unwrap();
+            world.write(format!("{n}.md"), "Again.");
+            searchable(&world, &format!("{n}.md"));
+        }
+    });
+}
+
+#[test]
+fn what_could_not_be_read_is_not_read_at_every_look() {
+    let world = World::new();
+    world.write("locked.md", "LIBRARY");
+    let rescans = WatchConfig { rescan_seconds: 1, ..config() };
+    watching(&world, rescans, |handle, events| {
+        let failures = || {
+            let failed = |event: &&Progress| matches!(event, Progress::Failed { .. });
+            events.lock().unwrap().iter().filter(failed).count()
+        };
+        until("it is read at the first look", || failures() == 1);
+        let scans = world.store.listings();
+        until("it is looked at again and again", || world.store.listings() > scans + 1);
+        assert_eq!(failures(), 1);
+        for _ in handle.index(Scope::All) {}
+        assert_eq!(failures(), 2, "when asked to");
     });
 }

@@ -27,6 +27,9 @@ impl Parser for TextParser {
         if text.contains("LOCKED") {
             return Err(ParseError::new(ParseErrorKind::Encrypted, "password needed"));
         }
+        if text.contains("LIBRARY") {
+            return Err(ParseError::new(ParseErrorKind::Unavailable, "needs a library"));
+        }
         let mut builder = DocumentBuilder::new("text/plain");
         for part in text.split("\n\n") {
             match part.strip_prefix("# ") {
@@ -85,6 +88,22 @@ impl World {
 
     pub fn run_scope(&self, scope: &Scope) -> RunReport {
         self.indexer().run_once(scope, &|_: Progress| {}, &Cancel::new()).unwrap()
+    }
+
+    /// Leads to the root by so long a path that the system can open it, and nothing in it: for root too.
+    #[cfg(target_os = "linux")]
+    pub fn lengthen(&self) {
+        const LONGEST: usize = 4094;
+        let parent = self.dir.path().canonicalize().unwrap();
+        let slashes = LONGEST - parent.as_os_str().len() - "docs".len();
+        let long = format!("{}{}docs", parent.display(), "/".repeat(slashes));
+        self.store.change_root(self.root, |root| root.path = long.into());
+    }
+
+    /// Leads to the root as at first.
+    pub fn shorten(&self) {
+        let path = self.path("").canonicalize().unwrap();
+        self.store.change_root(self.root, |root| root.path = path);
     }
 
     /// The reason of the file's state, after the state's name.
