@@ -308,11 +308,14 @@ fn an_embedder_that_breaks_down_is_told_and_work_goes_on() {
     let world = World::with(FakeStore::new(), FakeEmbedder::new().embedding_if(breaks));
     watching(&world, config(), |handle, _| {
         world.write("a.md", "BREAK");
-        let result = handle.index(Scope::All).into_iter().find_map(|event| match event {
-            IndexEvent::Done(result) => Some(result),
-            IndexEvent::Progress(_) => None,
-        });
-        assert_eq!(result.unwrap().unwrap_err().kind(), ErrorKind::Internal, "the request is answered");
+        let answers = handle.index(Scope::All);
+        let error = loop {
+            match answers.recv_timeout(Duration::from_secs(20)).unwrap() {
+                IndexEvent::Done(result) => break result.unwrap_err(),
+                IndexEvent::Progress(_) => {}
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::Internal, "the request is answered");
         world.write("a.md", "Mended.");
         searchable(&world, "a.md");
     });
