@@ -11,8 +11,17 @@ pub const MAX_QUERY_CHARS: usize = 4096;
 const MAX_EXACT: usize = 8;
 
 /// Pairs of quotation marks. Chinese book-title marks name things in ordinary questions and are not among them.
-const QUOTES: &[(char, char)] =
-    &[('"', '"'), ('＂', '＂'), ('“', '”'), ('„', '“'), ('「', '」'), ('『', '』'), ('«', '»')];
+const QUOTES: &[(char, char)] = &[
+    ('"', '"'),
+    ('＂', '＂'),
+    ('“', '”'),
+    ('„', '“'),
+    ('„', '”'),
+    ('”', '”'),
+    ('「', '」'),
+    ('『', '』'),
+    ('«', '»'),
+];
 
 /// A query, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +60,6 @@ impl ParsedQuery {
             if let Some(space) = text.rfind(char::is_whitespace).filter(|space| *space > text.len() / 2) {
                 text.truncate(space);
             }
-            return Ok(Self { text, cut, ..Self::default() });
         }
         let phrases = quoted(&text);
         let mut identifiers = identifiers(&text);
@@ -65,13 +73,17 @@ impl ParsedQuery {
 fn quoted(text: &str) -> Vec<String> {
     let mut phrases: Vec<String> = Vec::new();
     let mut rest = text;
-    let opens = |rest: &str, at: usize, c: char| {
-        QUOTES.iter().any(|(open, _)| *open == c)
-            && !(matches!(c, '"' | '＂') && rest[..at].ends_with(|before: char| before.is_ascii_digit()))
-    };
-    while let Some((at, open)) = rest.char_indices().find(|(at, c)| opens(rest, *at, *c)) {
+    let is_open = |c: char| QUOTES.iter().any(|(open, _)| *open == c);
+    while let Some((at, open)) = rest.char_indices().find(|(_, c)| is_open(*c)) {
         let inside = &rest[at + open.len_utf8()..];
-        let close = QUOTES.iter().filter(|(o, _)| *o == open).find_map(|(_, close)| inside.find(*close));
+        let closes = QUOTES.iter().filter(|(o, _)| *o == open).filter_map(|(_, close)| inside.find(*close));
+        let after_digit = |text: &str| text.ends_with(|c: char| c.is_ascii_digit());
+        let close = closes.min().filter(|close| {
+            let inches = matches!(open, '"' | '＂')
+                && after_digit(&rest[..at])
+                && (inside.starts_with(char::is_whitespace) || after_digit(&inside[..*close]));
+            !inches
+        });
         let Some(end) = close else {
             rest = inside;
             continue;
@@ -138,8 +150,9 @@ fn parts(before: &str, c: char, after: &str) -> bool {
 
 /// `token` without the marks of the sentence around it. A closing bracket that was opened inside stays.
 fn trim_marks(token: &str) -> &str {
-    let token = token.trim_start_matches(['(', '[', '{', '<', '\'', ':']);
-    let mut token = token.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '>']);
+    let token = token.trim_start_matches(['(', '[', '{', '<', '\'', ':', '`', '*', '［', '〔']);
+    let mut token =
+        token.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '>', '`', '*', '］', '〕', '…']);
     for (open, close) in [('(', ')'), ('[', ']'), ('{', '}')] {
         while token.ends_with(close) && token.matches(open).count() < token.matches(close).count() {
             token = &token[..token.len() - 1];
@@ -185,15 +198,27 @@ fn looks_like_identifier(token: &str, alone: bool) -> bool {
     let coded = letters > 0 && digits >= 2 && ['-', '_', '/', ':', '.', '#'].into_iter().any(joined);
     let camel = chars.windows(2).any(|w| w[0].is_lowercase() && w[1].is_uppercase());
     let file = file_name(token);
-    if underscore || scoped || coded || file || (path && letters > 0) {
+    if underscore || scoped || coded || file || (path && letters > 0) || number_code(&chars) {
         return true;
     }
     // Alone, anything that is more than a plain word: part numbers, dates, camelCase, versions.
     alone
         && (camel
             || (digits > 0 && letters > 0)
+            || (digits >= 4 && digits == chars.len())
             || (digits > 0 && chars.iter().any(|c| !c.is_alphanumeric()))
             || ['.', ':', '@', '#', '/', '+'].into_iter().any(|mark| chars.contains(&mark)))
+}
+
+/// `20240131007`, `2024-001`: digits and marks that are no amount, date or range.
+fn number_code(chars: &[char]) -> bool {
+    let token: String = chars.iter().collect();
+    let groups: Vec<&str> = token.split(['-', '/', '.', '#', '_']).collect();
+    let is_number = |group: &&str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
+    groups.iter().all(is_number)
+        && groups
+            .iter()
+            .any(|group| group.len() > 6 || (group.starts_with('0') && (3..=6).contains(&group.len())))
 }
 
 /// `report-final.docx`: a name, a dot, and an extension of letters and digits.
@@ -224,7 +249,7 @@ mod tests {
 
     #[test]
     fn quoted_parts_are_phrases() {
-        let cases: [(&str, &[&str]); 10] = [
+        let cases: [(&str, &[&str]); 15] = [
             ("who wrote \"annual leave\" down", &["annual leave"]),
             ("“年假 天数”和「加班费」", &["年假 天数", "加班费"]),
             ("an \"open quote", &[]),
@@ -235,6 +260,11 @@ mod tests {
             ("a 19\" rack and a 24\" rack", &[]),
             ("a 19\" rack of \"type A\"", &["type A"]),
             ("＂年假＂是什么", &["年假"]),
+            ("错误码500\"连接超时\"和\"拒绝访问\"", &["连接超时", "拒绝访问"]),
+            ("a 19\" and a 24\" rack", &[]),
+            ("„urlop wypoczynkowy” i „Urlaub“", &["urlop wypoczynkowy", "Urlaub"]),
+            ("”årlig ledighet” dagar", &["årlig ledighet"]),
+            ("it is 24\"", &[]),
         ];
         for (query, expected) in cases {
             assert_eq!(parse(query).phrases, expected, "{query}");
@@ -255,6 +285,9 @@ mod tests {
             "ERR42",
             "a/b/c.txt",
             "Ｅ＿4021",
+            "4711",
+            "20240131007",
+            "2024-001",
         ];
         for query in identifiers {
             assert_eq!(parse(query).identifiers, [query], "{query}");
@@ -272,6 +305,10 @@ mod tests {
             ("E_4021,E_4022", &["E_4021", "E_4022"]),
             ("see \"the rules\" on E_4021", &["E_4021"]),
             ("is C:\\docs\\a.txt there", &["C:\\docs\\a.txt"]),
+            ("Who signed invoice 20240131007?", &["20240131007"]),
+            ("合同编号2024-001是谁签的", &["2024-001"]),
+            ("what does `E_4021` mean", &["E_4021"]),
+            ("**E_4021** ［E_4022］", &["E_4021", "E_4022"]),
             ("what does foo::bar do", &["foo::bar"]),
             ("does ISO-9001:2015 apply", &["ISO-9001:2015"]),
         ] {
@@ -292,6 +329,9 @@ mod tests {
             "what is and/or",
             "How much is 3.5 %?",
             "in 2024 and 2025",
+            "revenue of 2020-2024",
+            "on 2024-01-05",
+            "from 08:30 to 0.5 of 1,000,000 or 250000",
             "e.g. this",
             "e-mail",
             "the U.S. economy",
@@ -309,5 +349,7 @@ mod tests {
         assert!(parsed.text.chars().count() <= MAX_QUERY_CHARS && parsed.text.ends_with("leave"));
         let late = format!("{}word", ".".repeat(10_000));
         assert_eq!(parse(&late).text, "word");
+        let coded = parse(&format!("E_4021 \"annual leave\" {}", "word ".repeat(2000)));
+        assert!(coded.cut && coded.identifiers == ["E_4021"] && coded.phrases == ["annual leave"]);
     }
 }

@@ -95,7 +95,15 @@ impl Prepared {
         if !self.query.phrases.is_empty() {
             match self.quotes {
                 Quotes::Required => {
-                    if let Some(ranking) = self.rank_phrases(snapshot, &mut notes)? {
+                    if let Some(mut ranking) = self.rank_phrases(snapshot, &mut notes)? {
+                        let found: Vec<Scored> = ranking
+                            .ranked
+                            .iter()
+                            .map(|ranked| Scored { id: ranked.id, doc: ranked.doc, score: ranked.score })
+                            .collect();
+                        if !first.is_empty() {
+                            ranking.put_first(&verbatim(snapshot, &found, &first, false)?, Vec::new());
+                        }
                         return Ok(Ranking { notes, ..ranking });
                     }
                 }
@@ -272,20 +280,28 @@ impl Prepared {
             .into_iter()
             .filter(|scored| holding.contains(&scored.id) && !known.contains(&scored.id))
             .collect();
+        let new = self.merge(snapshot, &new, &[], ranking.spread)?.ranked;
+        ranking.put_first(&holding, new);
+        Ok(())
+    }
+}
+
+impl Ranking {
+    /// Moves the passages of `holding`, and `new` ones, to the front.
+    fn put_first(&mut self, holding: &HashSet<PassageId>, new: Vec<Ranked>) {
         let (mut first, rest): (Vec<Ranked>, Vec<Ranked>) =
-            std::mem::take(&mut ranking.ranked).into_iter().partition(|ranked| holding.contains(&ranked.id));
-        first.extend(self.merge(snapshot, &new, &[], ranking.spread)?.ranked);
+            std::mem::take(&mut self.ranked).into_iter().partition(|ranked| holding.contains(&ranked.id));
+        first.extend(new);
         first.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.doc.cmp(&b.doc)));
         // Scores fall along the list: what holds the identifier is lifted above everything else.
-        let top = rest.first().map_or(0.0, |ranked| ranked.score);
-        let lowest = first.last().map_or(0.0, |ranked| ranked.score);
+        let top = rest.first().map_or(f32::MIN, |ranked| ranked.score);
+        let lowest = first.last().map_or(f32::MAX, |ranked| ranked.score);
         let lift = if lowest > top { 0.0 } else { top - lowest + 1.0 };
         for ranked in &mut first {
             ranked.score += lift;
         }
         first.extend(rest);
-        ranking.ranked = first;
-        Ok(())
+        self.ranked = first;
     }
 }
 

@@ -18,6 +18,9 @@ const STOP_WORDS: &[&str] = &[
     "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "yes", "you", "your",
 ];
 
+/// What English puts behind an apostrophe.
+const ENGLISH_ENDINGS: &[&str] = &["n't", "'s", "'t", "'re", "'ve", "'ll", "'d", "'m", "'"];
+
 /// Words of Chinese that ask or point, cut out before pairs are made. Longer ones first.
 const HAN_STOP_WORDS: &[&str] = &[
     "为什么",
@@ -78,7 +81,7 @@ impl Word {
 
 /// Whether `c` is written without spaces between words.
 pub(crate) fn is_cjk(c: char) -> bool {
-    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}'
+    matches!(c, '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}'
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
 }
 
@@ -187,16 +190,18 @@ fn word_end(chars: &[char], from: usize) -> usize {
 
 fn push_word(chars: &[char], sentence_start: bool, words: &mut Vec<Word>) {
     let written: String = chars.iter().filter(|c| **c != ',').collect();
-    let lower = written.to_lowercase();
-    let lower = lower.split(['\'', '’']).next().unwrap_or_default();
-    if lower.is_empty() || STOP_WORDS.contains(&lower) {
+    let lower = written.to_lowercase().replace('’', "'");
+    let ending = ENGLISH_ENDINGS.iter().find_map(|ending| lower.strip_suffix(ending));
+    // Other apostrophes are within a name or a word: O'Neill is no O'Brien.
+    let lower = ending.unwrap_or(&lower).replace('\'', "");
+    if lower.is_empty() || STOP_WORDS.contains(&lower.as_str()) {
         return;
     }
     let number = lower.contains(|c: char| c.is_ascii_digit());
     let capitals = written.chars().filter(|c| c.is_uppercase()).count();
     let starts_upper = written.starts_with(char::is_uppercase);
     let name = !number && (capitals >= 2 || (starts_upper && !sentence_start && lower.len() > 1));
-    let text = if number { lower.to_owned() } else { stem(lower) };
+    let text = if number { lower } else { stem(&lower) };
     words.push(Word { text, number, name });
 }
 
@@ -231,7 +236,83 @@ fn undouble(base: &str) -> &str {
     }
 }
 
+/// What a Chinese number counts: before one of these, a single numeral is a number, and not a part of a word.
+const HAN_MEASURES: &str = "年月日天周个元次人名件台项条款章页号级层岁倍成折点米升吨克";
+
+/// The numbers that stand in `run` in Chinese numerals, in digits: 十五 is 15, as in English texts.
+fn push_han_numbers(run: &str, words: &mut Vec<Word>) {
+    let chars: Vec<char> = run.chars().collect();
+    let mut at = 0;
+    while at < chars.len() {
+        let end = run_end(&chars, at, |c| han_numeral(c).is_some());
+        let numeral = &chars[at..end];
+        let counts = match numeral {
+            [] | ['零' | '〇' | '一' | '百' | '千' | '万' | '亿'] => false,
+            [_] => {
+                let before = at.checked_sub(1).map(|before| chars[before]);
+                matches!(before, Some('之' | '第'))
+                    || chars.get(end).is_some_and(|next| HAN_MEASURES.contains(*next))
+            }
+            // 百分, 千万要, 万一.
+            [first, ..] => !matches!(first, '百' | '千' | '万' | '亿'),
+        };
+        if let Some(value) = counts.then(|| han_value(numeral)).flatten() {
+            words.push(Word { text: value.to_string(), number: true, name: false });
+        }
+        at = end.max(at + 1);
+    }
+}
+
+/// A digit, or 10 and its powers.
+fn han_numeral(c: char) -> Option<u64> {
+    Some(match c {
+        '零' | '〇' => 0,
+        '一' => 1,
+        '二' | '两' => 2,
+        '三' => 3,
+        '四' => 4,
+        '五' => 5,
+        '六' => 6,
+        '七' => 7,
+        '八' => 8,
+        '九' => 9,
+        '十' => 10,
+        '百' => 100,
+        '千' => 1000,
+        '万' => 10_000,
+        '亿' => 100_000_000,
+        _ => return None,
+    })
+}
+
+/// The value of a number: 三百二十 is 320, 二〇二六 is 2026. `None` where it is too large.
+fn han_value(numeral: &[char]) -> Option<u64> {
+    let values = || numeral.iter().filter_map(|c| han_numeral(*c));
+    if values().all(|value| value < 10) {
+        return values().try_fold(0u64, |all, digit| all.checked_mul(10)?.checked_add(digit));
+    }
+    // Of the whole, of what 万 or 亿 will multiply, and of the digit that waits for its power.
+    let (mut whole, mut part, mut digit) = (0u64, 0u64, None);
+    for value in values() {
+        match value {
+            0..10 => digit = Some(value),
+            10..10_000 => part = part.checked_add(digit.take().unwrap_or(1).checked_mul(value)?)?,
+            _ => {
+                part = part.checked_add(digit.take().unwrap_or(0))?.max(1);
+                whole = if value > 10_000 {
+                    whole.checked_add(part)?.checked_mul(value)?
+                } else {
+                    whole.checked_add(part.checked_mul(value)?)?
+                };
+                part = 0;
+            }
+        }
+    }
+    whole.checked_add(part)?.checked_add(digit.unwrap_or(0))
+}
+
 fn push_pairs(run: &str, words: &mut Vec<Word>) {
+    push_han_numbers(run, words);
     let mut cleaned = run.to_owned();
     for stop in HAN_STOP_WORDS {
         if cleaned.contains(stop) {
@@ -282,6 +363,35 @@ mod tests {
         assert_eq!(texts("员工的年假有多少天？"), ["员工", "年假", "假有", "天"]);
         assert_eq!(texts("什么是工资"), ["工资"]);
         assert_eq!(texts("有１２０天"), ["有", "120", "天"]);
+    }
+
+    #[test]
+    fn chinese_numbers_have_the_value_of_digits() {
+        let numbers = |text: &str| -> Vec<String> {
+            content_words(text).into_iter().filter(|word| word.number).map(|word| word.text).collect()
+        };
+        for (text, expected) in [
+            ("员工每年有三十天年假", &["30"][..]),
+            ("二〇二六年十二月", &["2026", "12"]),
+            ("百分之五和百分之八", &["5", "8"]),
+            ("第三条：五年", &["3", "5"]),
+            ("一亿二千万零三百二十五元", &["120000325"]),
+            ("三百二十", &["320"]),
+            ("两个月", &["2"]),
+            ("九千九百九十九亿九千九百九十九亿九千九百九十九亿", &[]),
+            ("一个十分重要的万一，千万不要在四川", &[]),
+        ] {
+            assert_eq!(numbers(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_apostrophe_is_no_end_of_a_name() {
+        assert_eq!(
+            texts("O'Neill and O’Brien don't see the company’s rules"),
+            ["oneill", "obrien", "see", "company", "rule"]
+        );
+        assert_eq!(texts("l'année l'entreprise"), ["lannée", "lentrepris"]);
     }
 
     #[test]

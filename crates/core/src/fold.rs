@@ -26,11 +26,8 @@ pub fn fold(c: char) -> char {
     if is_han(c) {
         return SIMPLIFIED.binary_search_by_key(&c, |(from, _)| *from).map_or(c, |found| SIMPLIFIED[found].1);
     }
-    let mut lower = c.to_lowercase();
-    let lower = match (lower.next(), lower.next()) {
-        (Some(one), None) => one,
-        _ => c,
-    };
+    // `İ` has two, a letter and its dot.
+    let lower = c.to_lowercase().next().unwrap_or(c);
     let mut base = None;
     decompose_canonical(lower, |part| {
         base.get_or_insert(part);

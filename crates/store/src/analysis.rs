@@ -100,10 +100,19 @@ pub(crate) fn query_analyzers(languages: &[String]) -> Vec<Analyzer> {
     chosen.into_iter().map(Analyzer::with_stemmer).collect()
 }
 
-/// The Chinese words of `text`, as [`Analyzer::terms`] cuts them.
-pub(crate) fn han_terms(text: &str) -> Vec<String> {
+/// The words of `text` that may stand within the terms of a passage, or have none: Chinese ones as
+/// [`Analyzer::terms`] cuts them, single characters of scripts that become pairs, and very long words.
+pub(crate) fn parts_of(text: &str) -> Vec<String> {
     let folded = fold_text(text);
-    runs(&folded).filter(|(script, _)| *script == Script::Han).flat_map(|(_, run)| cut(run)).collect()
+    let of = |(script, run): (Script, &str)| -> Vec<String> {
+        match script {
+            Script::Han => cut(run).collect(),
+            Script::Unspaced if run.chars().count() == 1 => vec![run.to_owned()],
+            Script::Spaced if run.len() > LONGEST_WORD => vec![run.to_owned()],
+            Script::Unspaced | Script::Spaced => Vec::new(),
+        }
+    };
+    runs(&folded).flat_map(of).collect()
 }
 
 /// The stemmer of a language; none for those without one.

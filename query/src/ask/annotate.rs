@@ -127,13 +127,10 @@ impl<'a> Annotator<'a> {
 
     /// Whether `numbers` in brackets are words of the sentence: `arr[0]`, `status [404]`.
     fn is_text(&self, numbers: &[usize]) -> bool {
-        let exists = |number: &usize| (1..=self.sources.len()).contains(number);
         let glued = self.space.is_empty()
             && self.stop.is_empty()
             && self.sentence.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        !numbers.is_empty()
-            && !numbers.iter().any(exists)
-            && (glued || numbers.iter().all(|number| *number > MOST_PASSAGES))
+        !numbers.is_empty() && numbers.iter().all(|number| *number > MOST_PASSAGES || (*number == 0 && glued))
     }
 
     fn take_marks(&mut self, numbers: &[usize]) {
@@ -389,6 +386,7 @@ mod tests {
             // Brackets with numbers that are no citations.
             ("The first is arr[0] of leave days [1].", "The first is arr[0] of leave days [1]."),
             ("It fails with status [404].", "It fails with status [404] [1]."),
+            ("Staff have 30 days[7].", "Staff have 30 days [1]."),
             ("", ""),
             ("  \n", ""),
         ];

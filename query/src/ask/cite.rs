@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn citations_are_kept_corrected_added_or_left_out() {
         type Case = (&'static str, &'static [usize], &'static [(usize, bool)]);
-        let cases: [Case; 11] = [
+        let cases: [Case; 13] = [
             // Right.
             ("Staff have 30 days of annual leave", &[0], &[(0, true)]),
             ("加班费每小时80元", &[2], &[(2, true)]),
@@ -203,6 +203,7 @@ mod tests {
             // Missing.
             ("The garage closes at 22:00", &[], &[(1, true)]),
             ("员工每年有十五天年假", &[], &[(2, true)]),
+            ("员工每年有15天年假", &[2], &[(2, true)]),
             // Missing, and nothing fits.
             ("Pluto is a dwarf planet", &[], &[]),
             // Cited, and nothing fits: kept, not supported.
@@ -210,6 +211,7 @@ mod tests {
             // A number, or a name, that is not there.
             ("Staff have 45 days of annual leave", &[0], &[(0, false)]),
             ("The garage in Bonn closes at 22:00", &[1], &[(1, false)]),
+            ("员工每年有三十天年假", &[2], &[(2, false)]),
             // Nothing to compare: the model is believed, but not confirmed.
             ("Yes", &[1], &[(1, false)]),
         ];

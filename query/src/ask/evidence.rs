@@ -92,3 +92,27 @@ fn alike(a: &HashSet<String>, b: &HashSet<String>) -> bool {
 fn numbers(words: &HashSet<String>) -> HashSet<&str> {
     words.iter().map(String::as_str).filter(|word| word.contains(|c: char| c.is_ascii_digit())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clauses_that_differ_by_a_number_are_not_alike() {
+        for (clause, one, other) in [
+            (
+                "Late delivery costs the supplier # percent of the price of the goods for each week begun.",
+                "5",
+                "8",
+            ),
+            (
+                "逾期交货的供应商须按每周向采购方支付货物总价款百分之#的违约金，直至全部货物交付完毕并经验收合格为止。",
+                "五",
+                "八",
+            ),
+        ] {
+            let [one, other] = [one, other].map(|number| word_set(&clause.replace('#', number)));
+            assert!(!alike(&one, &other) && alike(&one, &one), "{clause}");
+        }
+    }
+}

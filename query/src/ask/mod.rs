@@ -120,15 +120,18 @@ pub fn ask(
         return refuse(report, &hits, reason, started, on_event);
     }
 
-    let (prompt, used) = prompt::build(generator, question, &hits, &request.config)?;
-    let sources: Vec<Evidence> = hits[..used].iter().map(evidence_of).collect();
+    let prompt = prompt::build(generator, question, &hits, &request.config)?;
+    if prompt.cut {
+        report.notes.push("the question is long: a part before its last sentence was left out".to_owned());
+    }
+    let sources: Vec<Evidence> = hits[..prompt.used].iter().map(evidence_of).collect();
     let mut annotator = Annotator::new(question, &sources);
     let mut said = String::new();
     let mut held = String::new();
     let mut anything_shown = false;
     let mut enough = false;
     let generate_ms = milliseconds(started);
-    let generated = generator.generate(&prompt, &mut |piece| {
+    let generated = generator.generate(&prompt.request, &mut |piece| {
         said.push_str(piece);
         held.push_str(&annotator.push(piece));
         enough |= stopped();

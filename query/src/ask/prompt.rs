@@ -70,8 +70,18 @@ pub(crate) fn label(title: &str, location: &Location) -> String {
     parts.join(", ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A prompt, and what became of its parts.
+pub(crate) struct Prompt {
+    /// What the model is given.
+    pub(crate) request: GenerateRequest,
+    /// How many of the passages went in.
+    pub(crate) used: usize,
+    /// Whether a part of the question was left out.
+    pub(crate) cut: bool,
+}
+
 /// Builds the prompt for `question` from as many of `hits`, in their order, as fit. Passages are numbered from 1
-/// in that order; the number that went in comes back with it.
+/// in that order.
 ///
 /// # Errors
 /// The model cannot count tokens; or its context holds not even the question and one passage.
@@ -80,7 +90,7 @@ pub(crate) fn build(
     question: &str,
     hits: &[FullHit],
     config: &AskConfig,
-) -> Result<(GenerateRequest, usize)> {
+) -> Result<Prompt> {
     let template = Language::of(question).template();
     let count = |text: &str| generator.count_tokens(text);
     let context = config.context_tokens.min(generator.context_tokens());
@@ -93,7 +103,9 @@ pub(crate) fn build(
     // An answer needs room, but never more than half of it.
     let max_tokens = config.answer_tokens.min(context / 2);
     let room = context.saturating_sub(max_tokens + fixed);
-    let question = cut_to(generator, question, room / 2)?;
+    let whole = question;
+    let question = cut_inside(generator, whole, room / 2)?;
+    let cut = question != whole;
     let mut left = room.saturating_sub(count(&question)?);
     let mut blocks = Vec::new();
     for full in hits {
@@ -131,7 +143,19 @@ pub(crate) fn build(
         temperature: config.temperature,
         seed: config.seed,
     };
-    Ok((request, blocks.len()))
+    Ok(Prompt { request, used: blocks.len(), cut })
+}
+
+/// `text` without as much before its last sentence as it is too long: who pastes a letter asks behind it.
+fn cut_inside(generator: &dyn Generator, text: &str, room: usize) -> Result<String> {
+    let start = sentences::split(text).pop().map_or(text.len(), |range| range.start);
+    let last = text[start..].trim();
+    let left = room.saturating_sub(generator.count_tokens(last)? + 2);
+    if last.is_empty() || left == 0 || generator.count_tokens(text)? <= room {
+        return cut_to(generator, text, room);
+    }
+    let before = cut_to(generator, text[..start].trim_end(), left)?;
+    Ok(if before.is_empty() { last.to_owned() } else { format!("{before}\n{last}") })
 }
 
 /// The beginning of `text` that has at most `room` tokens: whole sentences, or characters where not even the

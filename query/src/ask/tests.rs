@@ -153,6 +153,16 @@ fn a_quote_is_one_row_of_the_table_as_the_file_has_it() {
 }
 
 #[test]
+fn a_long_question_keeps_its_end_and_says_that_it_was_cut() {
+    let generator = FakeGenerator::new(&["Staff have 30 days of annual leave [1]."]);
+    let asks = "How many days of annual leave do staff have?";
+    let (report, _) = asked(&index(), &generator, &format!("{}. {asks}", "o ".repeat(1900)));
+    assert!(report.answered && report.notes[0].contains("left out"), "{:?}", report.notes);
+    let user = &generator.prompts()[0].user;
+    assert!(user.ends_with(asks) && user.contains("o o o"), "{user}");
+}
+
+#[test]
 fn an_answer_that_was_cut_short_says_so() {
     let long: Vec<&str> = std::iter::repeat_n("leave ", 2000).collect();
     let (report, _) = asked(&index(), &FakeGenerator::new(&long), "How many days of annual leave?");

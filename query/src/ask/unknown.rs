@@ -277,8 +277,8 @@ const GROUNDS: &[&str] =
 const LONGEST_LEAD_IN: usize = 60;
 
 /// A longer answer says something: characters, and sentences.
-const LONGEST: usize = 200;
-const SENTENCES: usize = 2;
+const LONGEST: usize = 400;
+const SENTENCES: usize = 4;
 
 /// How the beginning of an answer stands to the openings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -382,6 +382,9 @@ mod tests {
         "I cannot answer this question.",
         "Sorry, I don't know",
         "I'm sorry, but I don't know.",
+        "I'm sorry, but I cannot answer the question. The passages do not contain information about it. Please provide \
+         more context.",
+        "抱歉，我无法回答这个问题。段落中没有提到价格。请提供更多信息。",
         "Unfortunately, the document does not specify the price.",
         "Based on the passages, there is no information about the price.",
         "段落中没有提到价格。",

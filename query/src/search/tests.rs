@@ -121,6 +121,17 @@ fn identifiers_count_beside_quotes_that_are_nowhere() {
 }
 
 #[test]
+fn identifiers_count_beside_quotes_that_stand_somewhere() {
+    let index = FakeIndex::new()
+        .document("a.txt", &["error error error", "an error, and it was E_4021 that time"])
+        .embedded_by(&WordEmbedder)
+        .unwrap();
+    let report = search(&index, Some(&WordEmbedder), &request("\"error\" E_4021")).unwrap();
+    assert_eq!(texts(&report), ["an error, and it was E_4021 that time", "error error error"]);
+    assert!(report.hits[0].score > report.hits[1].score);
+}
+
+#[test]
 fn quotes_match_the_other_form_of_chinese_other_hyphens_and_line_breaks() {
     let index = FakeIndex::new()
         .document("a.txt", &["年假天\n数为三十。", "年假和天数"])

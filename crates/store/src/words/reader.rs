@@ -12,7 +12,7 @@ use tantivy::{
 
 use super::{Extra, Fields, tantivy_error, writer::halves};
 use crate::{
-    analysis::{Analyzer, exact_terms, han_terms, query_analyzers},
+    analysis::{Analyzer, exact_terms, parts_of, query_analyzers},
     filter::DocSet,
     fold::fold_text,
 };
@@ -34,7 +34,7 @@ pub(crate) struct Searching {
     fields: Fields,
 }
 
-/// Which Chinese words of a query are looked for within longer ones.
+/// Which words of a query are looked for within longer ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Parts {
     /// Those that the index does not have.
@@ -134,10 +134,10 @@ impl Searching {
         }
     }
 
-    /// The Chinese words of a query that are to be found within longer ones too.
+    /// The words of a query that are to be found within longer ones too.
     fn parts(&self, query: &str, parts: Parts) -> Result<Vec<String>> {
         let mut seen = HashSet::new();
-        let mut words = han_terms(query);
+        let mut words = parts_of(query);
         words.retain(|word| seen.insert(word.clone()));
         if parts == Parts::OfUnknown {
             let mut unknown = Vec::new();
@@ -186,8 +186,9 @@ impl Searching {
         let mut analyzer = Analyzer::new(extra.language.as_deref());
         let mut present: HashSet<String> = analyzer.terms(&text).into_iter().collect();
         present.extend(analyzer.terms(&extra.context));
-        let wanted: HashSet<String> = analyzer.terms(query).into_iter().collect();
         let parts: HashSet<String> = self.parts(query, Parts::OfUnknown)?.into_iter().collect();
+        let mut wanted: HashSet<String> = analyzer.terms(query).into_iter().collect();
+        wanted.extend(parts.iter().cloned());
         let folded = if parts.is_empty() { String::new() } else { fold_text(&text) };
         let passages = self.searcher.num_docs() as f32;
         let (mut all, mut covered) = (0.0, 0.0);
@@ -347,6 +348,15 @@ mod tests {
         let texts = [("cmn", "交税。"), ("cmn", "王小明申报增值税。")];
         let only = DocSet::Only(Arc::new(HashSet::from([1])));
         assert_eq!(found(&texts, "税", &only), [1]);
+    }
+
+    #[test]
+    fn what_makes_no_term_is_found_as_it_stands() {
+        let long = "acgt".repeat(20);
+        let text = format!("The strand {long} was read.");
+        let texts = [("eng", text.as_str()), ("kor", "값은 30원이다."), ("eng", "Nothing else.")];
+        assert_eq!(found(&texts, &long, &DocSet::All), [0]);
+        assert_eq!(found(&texts, "값", &DocSet::All), [1]);
     }
 
     #[test]
