@@ -222,7 +222,7 @@ fn number_code(chars: &[char]) -> bool {
 }
 
 /// `report-final.docx`: a name, a dot, and an extension of letters and digits.
-fn file_name(token: &str) -> bool {
+pub(crate) fn file_name(token: &str) -> bool {
     let Some((stem, extension)) = token.rsplit_once('.') else { return false };
     let fits = (2..=5).contains(&extension.len())
         && extension.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use docent_core::{
-    DocId, Embedder, Error, ErrorKind, Mode, PassageId, Result, Scored, Signals, Snapshot, StoredPassage,
+    DocId, Embedder, Error, ErrorKind, Filter, Mode, PassageId, Result, Scored, SearchIndex, Signals,
+    Snapshot, StoredPassage,
 };
 
 use crate::{
     fuse::{Candidate, Spread, fuse},
-    query::{MAX_QUERY_CHARS, ParsedQuery},
+    query::{MAX_QUERY_CHARS, ParsedQuery, file_name},
     words::squash,
 };
 
@@ -82,17 +83,45 @@ impl Prepared {
         &self.query.text
     }
 
-    /// Ranks the passages of `snapshot`, with `limit` candidates from each store.
+    /// Only the files that the query names, of those that `filter` lets through; `None` where it names none. No store
+    /// has the names among its words: a file that moves changes nothing there.
     ///
     /// # Errors
     /// A store cannot be read.
-    pub(crate) fn rank(&self, snapshot: &dyn Snapshot, limit: usize) -> Result<Ranking> {
+    pub(crate) fn named(
+        &self,
+        index: &dyn SearchIndex,
+        filter: &Filter,
+    ) -> Result<Option<Box<dyn Snapshot>>> {
+        let parts = self.query.identifiers.iter().chain(&self.query.phrases);
+        let paths: Vec<String> = parts.filter(|part| file_name(part)).map(|name| as_glob(name)).collect();
+        if paths.is_empty() || !filter.paths.is_empty() {
+            return Ok(None);
+        }
+        index.snapshot(&Filter { paths, ..filter.clone() }).map(Some)
+    }
+
+    /// Ranks the passages of `snapshot`, with `limit` candidates from each store; first those of `named`, which are
+    /// some of them.
+    ///
+    /// # Errors
+    /// A store cannot be read.
+    pub(crate) fn rank(
+        &self,
+        snapshot: &dyn Snapshot,
+        named: Option<&dyn Snapshot>,
+        limit: usize,
+    ) -> Result<Ranking> {
+        let named = match named {
+            Some(named) => self.rank_all(named, limit)?.ranked,
+            None => Vec::new(),
+        };
         let mut notes = Vec::new();
         if self.query.cut {
             notes.push(format!("the query is long: its first {MAX_QUERY_CHARS} characters were used"));
         }
         let mut first = self.query.identifiers.clone();
-        if !self.query.phrases.is_empty() {
+        if !self.query.phrases.is_empty() && named.is_empty() {
             match self.quotes {
                 Quotes::Required => {
                     if let Some(mut ranking) = self.rank_phrases(snapshot, &mut notes)? {
@@ -111,7 +140,12 @@ impl Prepared {
             }
         }
         let mut ranking = self.rank_all(snapshot, limit)?;
-        if !first.is_empty() {
+        if !named.is_empty() {
+            let holding = named.iter().map(|ranked| ranked.id).collect();
+            let is_new = |new: &Ranked| !ranking.ranked.iter().any(|ranked| ranked.id == new.id);
+            let new = named.into_iter().filter(is_new).collect();
+            ranking.put_first(&holding, new);
+        } else if !first.is_empty() {
             self.put_verbatim_first(snapshot, &first, &mut ranking, &mut notes)?;
         }
         Ok(Ranking { notes, ..ranking })
@@ -335,6 +369,11 @@ fn verbatim(
         if all { wanted.iter().all(stands) } else { wanted.iter().any(stands) }
     };
     Ok(snapshot.passages(&ids)?.into_iter().filter(holds).map(|passage| passage.id).collect())
+}
+
+/// A glob that stands for `name` alone.
+fn as_glob(name: &str) -> String {
+    name.chars().map(|c| if "*?[]{}\\".contains(c) { format!("[{c}]") } else { c.to_string() }).collect()
 }
 
 /// `"a"`, `"a" and "b"`.

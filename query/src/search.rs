@@ -43,7 +43,7 @@ impl SearchRequest {
 /// Searches one generation of `index`.
 ///
 /// Quoted parts of the query have to stand in a passage word for word (one of them, where no passage has all);
-/// passages that contain an identifier of the query come first. Where no passage has them, the ordinary search
+/// passages that contain an identifier of the query come first, and before them those of a file that it names. Where no passage has them, the ordinary search
 /// answers, and a note says so. The hits' scores fall along the list, and are comparable within it only.
 ///
 /// # Errors
@@ -57,7 +57,9 @@ pub fn search(
     let started = Instant::now();
     let prepared = Prepared::new(&request.query, request.mode, Quotes::Required, embedder)?;
     let snapshot = index.snapshot(&request.filter)?;
-    let ranking = prepared.rank(snapshot.as_ref(), request.candidates.max(request.k).max(1))?;
+    let named = prepared.named(index, &request.filter)?;
+    let candidates = request.candidates.max(request.k).max(1);
+    let ranking = prepared.rank(snapshot.as_ref(), named.as_deref(), candidates)?;
     let hits = first_hits(snapshot.as_ref(), &ranking.ranked, request.k)?;
     let mut notes = if hits.is_empty() { Vec::new() } else { ranking.notes };
     notes.extend(unavailable_notes(&hits));

@@ -11,7 +11,7 @@ use docent_core::{
 };
 
 /// A [`SearchIndex`] over passages given by hand. Words are runs of letters and digits, folded, and single
-/// Chinese characters; nothing is stemmed. Phrases are looked for in titles and headings too. Of a filter, collections and file name extensions are honoured.
+/// Chinese characters; nothing is stemmed. Phrases are looked for in titles and headings too. Of a filter, collections, file names and their extensions are honoured.
 #[derive(Clone, Debug, Default)]
 pub struct FakeIndex {
     root: PathBuf,
@@ -154,7 +154,9 @@ impl SearchIndex for FakeIndex {
         let mut index = self.clone();
         index.documents.retain(|document| {
             let extension = document.path.extension().unwrap_or_default().to_string_lossy().into_owned();
+            let name = document.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             (filter.collections.is_empty() || filter.collections.contains(&document.collection))
+                && (filter.paths.is_empty() || filter.paths.contains(&name))
                 && (filter.types.is_empty() || filter.types.contains(&extension))
         });
         let kept: HashSet<DocId> = index.documents.iter().map(|document| document.doc).collect();

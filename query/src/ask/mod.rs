@@ -93,7 +93,8 @@ pub fn ask(
     let prepared = Prepared::new(question, request.mode, Quotes::Preferred, embedder)?;
     let snapshot = index.snapshot(&request.filter)?;
     let wanted = request.config.passages.max(1);
-    let ranking = prepared.rank(snapshot.as_ref(), request.candidates.max(wanted))?;
+    let named = prepared.named(index, &request.filter)?;
+    let ranking = prepared.rank(snapshot.as_ref(), named.as_deref(), request.candidates.max(wanted))?;
     // Twice as many as are used: some of them say the same.
     let hits = first_hits(snapshot.as_ref(), &ranking.ranked, wanted * 2)?;
     let nothing = hits.is_empty()

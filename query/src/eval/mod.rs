@@ -85,7 +85,7 @@ pub fn eval(
             Ok(prepared) => {
                 let candidates = options.candidates.max(1);
                 let snapshot = index.snapshot(&options.filter)?;
-                let ranking = prepared.rank(snapshot.as_ref(), candidates)?;
+                let ranking = prepared.rank(snapshot.as_ref(), None, candidates)?;
                 first_hits(snapshot.as_ref(), &ranking.ranked, SearchConfig::default().hits)?;
                 took.push(started.elapsed().as_secs_f64() * 1e3);
                 documents(snapshot.as_ref(), &prepared, ranking, candidates)?
@@ -162,7 +162,7 @@ fn documents(
             break;
         }
         candidates *= 4;
-        ranking = prepared.rank(snapshot, candidates)?;
+        ranking = prepared.rank(snapshot, None, candidates)?;
     }
     found.truncate(EVAL_DEPTH);
     Ok(found)

@@ -169,6 +169,25 @@ fn an_identifier_counts_in_title_and_headings() {
 }
 
 #[test]
+fn the_file_that_a_query_names_comes_first() {
+    let index = index()
+        .document("report-final.docx", &["Nothing of note.", "Sales fell."])
+        .embedded_by(&WordEmbedder)
+        .unwrap();
+    for query in
+        ["report-final.docx", "\"report-final.docx\"", "what does report-final.docx say of the pump?"]
+    {
+        let report = search(&index, Some(&WordEmbedder), &request(query)).unwrap();
+        assert!(
+            report.hits[..2].iter().all(|hit| hit.path.ends_with("report-final.docx")),
+            "{query}: {report:?}"
+        );
+        assert!(report.hits.windows(2).all(|pair| pair[0].score >= pair[1].score), "{query}");
+        assert!(report.notes.is_empty(), "{query}: {:?}", report.notes);
+    }
+}
+
+#[test]
 fn an_identifier_in_another_form_comes_first_with_a_note() {
     let index =
         index().document("other.txt", &["The part KX 9000 is sold out."]).embedded_by(&WordEmbedder).unwrap();
