@@ -33,6 +33,8 @@ impl Durable {
             let entry = entry.doing("list", folder)?;
             let path = entry.path();
             if entry.file_type().doing("look at", &path)?.is_dir() {
+                // The name of a new folder is its parent's to keep.
+                has_new |= !self.synced.contains(&path);
                 self.sync_folder(&path, seen)?;
                 continue;
             }
