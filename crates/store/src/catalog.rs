@@ -6,6 +6,7 @@ mod passages;
 mod roots;
 mod salvage;
 mod status;
+mod verify;
 
 use std::{
     path::{Path, PathBuf},
@@ -16,9 +17,9 @@ use std::{
 use docent_core::{Error, ErrorKind, Generation, IoContext, Result};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use crate::failure::{self, damaged};
+use crate::failure;
 
-pub(crate) use journal::{DocumentEntry, JournalEntry, Step};
+pub(crate) use journal::{DocumentEntry, JournalEntry, Repair, Step};
 pub(crate) use passages::PassageRow;
 pub(crate) use salvage::roots_in;
 
@@ -158,25 +159,37 @@ impl Catalog {
         Ok(())
     }
 
-    /// Looks through the whole file.
-    ///
-    /// # Errors
-    /// It is damaged, or cannot be read.
-    pub(crate) fn verify(&self) -> Result<()> {
-        let found: String =
-            self.read(|connection| connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
-        if found == "ok" {
-            return Ok(());
-        }
-        Err(damaged("the catalog is damaged").at(&self.path).caused_by(found))
-    }
-
-    /// Moves what was written into the main file, so that the log keeps nothing that was deleted.
+    /// Moves what was written into the main file, so that the log keeps nothing that was deleted; `false` where a
+    /// reader was in the way.
     ///
     /// # Errors
     /// What SQLite says.
-    pub(crate) fn checkpoint(&self) -> Result<()> {
-        self.read(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+    pub(crate) fn checkpoint(&self) -> Result<bool> {
+        let busy: i64 = self.read(|connection| {
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        })?;
+        Ok(busy == 0)
+    }
+
+    /// Whether a root was removed and its text may be on the disk still.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub(crate) fn purge_due(&self) -> Result<bool> {
+        Ok(self.meta("purge_due")?.is_some())
+    }
+
+    /// Notes that nothing that was deleted is left on the disk.
+    ///
+    /// # Errors
+    /// The catalog cannot be written.
+    pub(crate) fn purged(&self) -> Result<()> {
+        if !self.purge_due()? {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM meta WHERE key = 'purge_due'", []).map(drop)
+        })
     }
 
     /// The last step that the catalog knows of.
@@ -269,7 +282,20 @@ fn sqlite(doing: &str, cause: rusqlite::Error) -> Error {
             (ErrorKind::Permission, "check who owns the home folder and its permissions")
         }
         Some(ErrorCode::DatabaseBusy) => (ErrorKind::Locked, "another docent is writing; try again"),
+        // A value that is not what was written there.
+        None if is_undecodable(&cause) => (ErrorKind::IndexDamaged, failure::REPAIR),
         _ => (ErrorKind::Io, "run `docent check`"),
     };
     Error::new(kind, format!("cannot {doing}")).hint(hint).caused_by(cause)
+}
+
+fn is_undecodable(cause: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    matches!(
+        cause,
+        E::FromSqlConversionFailure(..)
+            | E::InvalidColumnType(..)
+            | E::IntegralValueOutOfRange(..)
+            | E::Utf8Error(..)
+    )
 }

@@ -7,12 +7,14 @@ use std::{
 };
 
 use docent_core::{
-    CheckReport, ContentHash, Difference, DocId, ErrorKind, FileChange, PassageId, Result, Stamp,
+    CheckReport, ContentHash, Difference, DocId, ErrorKind, Passage, PassageId, Result, Stamp,
 };
 
 use crate::{
     aside::{damage, set_aside_to},
-    catalog::PassageRow,
+    catalog::{PassageRow, Repair, Step},
+    commit::Change,
+    words::PassageWords,
     writer::{OpenWriter, StoreWriter},
 };
 
@@ -24,14 +26,20 @@ struct Findings {
     damaged_words: bool,
     /// The vector store cannot be read.
     damaged_vectors: bool,
-    /// To be read again from their files.
+    /// To be read again from their files; until then nothing is known of them.
     reread: HashSet<DocId>,
-    /// Words to be removed: of documents that the catalog does not have, or that are read again.
-    stray_words: HashSet<DocId>,
+    /// To be read again, where what the stores hold is to stay until then.
+    dirty: HashSet<DocId>,
+    /// Single passages to be removed from the words: of documents whose files are out of reach.
+    stray_passages: HashSet<PassageId>,
+    /// Such passages of which one is to stay.
+    doubled_passages: HashSet<PassageId>,
     /// Vectors to be removed.
     stray_vectors: HashSet<PassageId>,
     /// Passages to be embedded again.
     missing_vectors: HashSet<PassageId>,
+    /// Differences that only a file that is out of reach can put right.
+    out_of_reach: usize,
 }
 
 impl StoreWriter {
@@ -45,6 +53,11 @@ impl StoreWriter {
     /// # Errors
     /// The catalog or a store cannot be read or, with `repair`, written.
     pub fn check(&self, repair: bool) -> Result<CheckReport> {
+        Ok(self.checked(repair)?.0)
+    }
+
+    /// As [`Self::check`]; and whether something is left that neither a repair nor a file that comes back puts right.
+    pub(crate) fn checked(&self, repair: bool) -> Result<(CheckReport, bool)> {
         self.store.catalog.verify()?;
         let mut findings = Findings::default();
         self.compare_with_disk(&mut findings)?;
@@ -58,17 +71,13 @@ impl StoreWriter {
         }
         self.compare(&mut findings)?;
         let mut left = findings.differences.len();
-        if let (true, Some(open)) = (repair && left > 0, guard.as_mut()) {
-            match self.put_right(&findings, open) {
-                Ok(replaced) => aside = replaced.or(aside),
-                Err(error) => {
-                    *guard = None;
-                    return Err(error);
-                }
-            }
+        let mut waiting = findings.out_of_reach;
+        if repair && left > 0 {
+            aside = self.put_right(&findings, &mut guard)?.or(aside);
             let mut again = Findings::default();
             self.compare(&mut again)?;
             left = again.differences.len();
+            waiting = again.out_of_reach;
         }
         let found = findings.differences.len();
         let mut report = CheckReport {
@@ -81,7 +90,7 @@ impl StoreWriter {
             report.differences.push(set_aside_to(&folder, "the vectors could not be read"));
             report.repaired += 1;
         }
-        Ok(report)
+        Ok((report, left > waiting))
     }
 
     fn compare(&self, findings: &mut Findings) -> Result<()> {
@@ -102,32 +111,7 @@ impl StoreWriter {
         let catalog: HashMap<PassageId, PassageRow> =
             store.catalog.all_passages()?.into_iter().map(|row| (row.id, row)).collect();
 
-        let mut in_words: HashMap<PassageId, u32> = HashMap::new();
-        for (id, doc) in recent.searching.all()? {
-            *in_words.entry(id).or_default() += 1;
-            if !catalog.contains_key(&id) && findings.stray_words.insert(doc) {
-                findings.add(
-                    self,
-                    "stray_words",
-                    Some(doc),
-                    "the full-text store has passages that the catalog does not know",
-                );
-            }
-        }
-        let mut bad_words: HashSet<DocId> = HashSet::new();
-        for row in catalog.values() {
-            let (kind, detail) = match in_words.get(&row.id) {
-                Some(1) => continue,
-                Some(_) => ("doubled_words", "the full-text store has a passage twice"),
-                None => ("missing_words", "the full-text store lacks passages that the catalog knows"),
-            };
-            if bad_words.insert(row.doc) {
-                findings.add(self, kind, Some(row.doc), detail);
-            }
-        }
-        findings.reread.extend(bad_words.iter().copied());
-        findings.reread.extend(findings.stray_words.iter().copied());
-        findings.stray_words.extend(bad_words);
+        self.compare_words(&recent.searching.all()?, &catalog, findings)?;
 
         for doc in store.catalog.orphaned()? {
             findings.add(
@@ -193,6 +177,58 @@ impl StoreWriter {
         Ok(())
     }
 
+    /// Documents whose files cannot be read now keep what is sound of them.
+    fn compare_words(
+        &self,
+        words: &[(PassageId, DocId)],
+        catalog: &HashMap<PassageId, PassageRow>,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let out_of_reach = self.store.catalog.out_of_reach()?;
+        let mut in_words: HashMap<PassageId, u32> = HashMap::new();
+        let (mut stray, mut bad) = (HashSet::new(), HashSet::new());
+        for &(id, doc) in words {
+            *in_words.entry(id).or_default() += 1;
+            if catalog.contains_key(&id) {
+                continue;
+            }
+            if out_of_reach.contains(&doc) {
+                findings.stray_passages.insert(id);
+            }
+            if stray.insert(doc) {
+                let detail = "the full-text store has passages that the catalog does not know";
+                findings.add(self, "stray_words", Some(doc), detail);
+            }
+        }
+        for row in catalog.values() {
+            let kept = out_of_reach.contains(&row.doc);
+            let (kind, detail) = match in_words.get(&row.id) {
+                Some(1) => continue,
+                Some(_) => {
+                    if kept {
+                        findings.doubled_passages.insert(row.id);
+                    }
+                    ("doubled_words", "the full-text store has a passage twice")
+                }
+                None if kept => {
+                    if findings.dirty.insert(row.doc) {
+                        findings.out_of_reach += 1;
+                        let detail = "the full-text store lacks passages that the catalog knows, and the root is not \
+                            available: the file is read again when it is";
+                        findings.add(self, "missing_words", Some(row.doc), detail);
+                    }
+                    continue;
+                }
+                None => ("missing_words", "the full-text store lacks passages that the catalog knows"),
+            };
+            if bad.insert(row.doc) {
+                findings.add(self, kind, Some(row.doc), detail);
+            }
+        }
+        findings.reread.extend(stray.union(&bad).filter(|doc| !out_of_reach.contains(*doc)));
+        Ok(())
+    }
+
     /// Finds files whose bytes are not the indexed ones although they look unchanged from outside.
     fn compare_with_disk(&self, findings: &mut Findings) -> Result<()> {
         for root in self.store.catalog.roots()?.into_iter().filter(|root| root.unavailable.is_none()) {
@@ -207,50 +243,67 @@ impl StoreWriter {
                 if ContentHash::of(&bytes) != hash {
                     let detail = "the file's bytes are not the indexed ones, although its size and time are";
                     findings.add(self, "changed_file", Some(file.doc), detail);
-                    findings.reread.insert(file.doc);
+                    findings.dirty.insert(file.doc);
                 }
             }
         }
         Ok(())
     }
 
-    /// Puts right what can be; where the vectors had to be set aside, returns the folder that they lie in.
-    fn put_right(&self, findings: &Findings, open: &mut OpenWriter) -> Result<Option<PathBuf>> {
+    /// Puts right what can be, as one step of the protocol; where the vectors had to be set aside, returns the folder
+    /// that they lie in.
+    fn put_right(&self, findings: &Findings, guard: &mut Option<OpenWriter>) -> Result<Option<PathBuf>> {
         if findings.damaged_words {
             return Ok(None);
         }
-        let store = &self.store;
         let reread: Vec<DocId> = findings.reread.iter().copied().collect();
-        let mut stray_vectors: HashSet<PassageId> = findings.stray_vectors.clone();
-        stray_vectors.extend(store.catalog.passages_of(&reread)?.iter().map(|row| row.id));
-        let missing: Vec<PassageId> = findings.missing_vectors.iter().copied().collect();
-        // The catalog first: killed after it, the next check finds stray words and vectors, and removes them.
-        store.catalog.forget_vectors(&missing)?;
-        store.catalog.write(|transaction| {
-            for doc in &reread {
-                transaction.execute("DELETE FROM passages WHERE doc = ?1", [doc.0])?;
-                transaction.execute("UPDATE documents SET state = 'pending' WHERE id = ?1", [doc.0])?;
+        let mut vectors: HashSet<PassageId> = findings.stray_vectors.clone();
+        vectors.extend(self.store.catalog.passages_of(&reread)?.iter().map(|row| row.id));
+        let vectors: Vec<PassageId> = vectors.into_iter().collect();
+        let step = Step::Repair(Repair {
+            reread,
+            dirty: findings.dirty.difference(&findings.reread).copied().collect(),
+            missing: findings.missing_vectors.iter().copied().collect(),
+            all_vectors: findings.damaged_vectors,
+        });
+        if !findings.touch_stores() && vectors.is_empty() {
+            self.store.catalog.apply_quietly(&step)?;
+            return Ok(None);
+        }
+        let mut aside = None;
+        self.publish_step(guard, step, |open, store| {
+            self.mend_words(findings, open)?;
+            if findings.damaged_vectors {
+                let (version, folder) = self.replace_vectors()?;
+                aside = Some(folder);
+                return Ok(Change::Anew(version));
             }
-            Ok(())
+            store.vectors.delete(&[], &vectors).map(Change::of)
         })?;
-        store
-            .catalog
-            .change_files(&reread.iter().map(|doc| FileChange::Dirty { doc: *doc }).collect::<Vec<_>>())?;
-        for doc in findings.stray_words.iter().chain(&findings.reread) {
+        Ok(aside)
+    }
+
+    /// Removes what is stray or doubled from the words, uncommitted.
+    fn mend_words(&self, findings: &Findings, open: &mut OpenWriter) -> Result<()> {
+        for doc in &findings.reread {
             open.words.delete(*doc);
         }
-        store.catalog.settle()?;
-        let (payload, aside) = if findings.damaged_vectors {
-            let (version, folder) = self.replace_vectors()?;
-            (open.payload.next_anew(version), Some(folder))
-        } else {
-            let list: Vec<PassageId> = stray_vectors.into_iter().collect();
-            let version = store.vectors.delete(&[], &list)?.unwrap_or(open.payload.vectors);
-            (open.payload.next_upkeep(version), None)
-        };
-        open.words.commit(&payload)?;
-        open.payload = payload;
-        Ok(aside)
+        let doubled: Vec<PassageId> = findings.doubled_passages.iter().copied().collect();
+        let kept = self.store.recent()?.searching.whole_passages(&doubled)?;
+        for id in findings.stray_passages.iter().chain(&doubled) {
+            open.words.delete_passage(*id);
+        }
+        for (stored, extra) in kept {
+            let passage = Passage { text: stored.text, context: extra.context, location: stored.location };
+            open.words.add(&PassageWords {
+                id: stored.id,
+                doc: stored.doc,
+                position: stored.position as usize,
+                language: extra.language.as_deref(),
+                passage: &passage,
+            })?;
+        }
+        Ok(())
     }
 
     /// Whether any file waits to be read again, any passage for its vector, or any root to be looked through: after a
@@ -260,11 +313,19 @@ impl StoreWriter {
     /// The catalog cannot be read.
     pub fn has_backlog(&self) -> Result<bool> {
         let catalog = &self.store.catalog;
-        Ok(catalog.counts()?.0.pending > 0 || catalog.count_waiting()? > 0 || catalog.has_unread_root()?)
+        Ok(catalog.counts()?.0.pending > 0
+            || catalog.has_dirty()?
+            || catalog.count_waiting()? > 0
+            || catalog.has_unread_root()?)
     }
 }
 
 impl Findings {
+    fn touch_stores(&self) -> bool {
+        let Self { damaged_vectors, reread, stray_passages, doubled_passages, .. } = self;
+        *damaged_vectors || !(reread.is_empty() && stray_passages.is_empty() && doubled_passages.is_empty())
+    }
+
     fn add(&mut self, writer: &StoreWriter, kind: &str, doc: Option<DocId>, detail: &str) {
         let path =
             doc.and_then(|doc| writer.store.catalog.path_of(doc)).map(|path| path.display().to_string());

@@ -51,7 +51,7 @@ impl StoreWriter {
         self.carry_over(&step, &before)?;
         let (whole, single) = stale_vectors(&step, &before);
         self.publish_with(open, step, |open, store| {
-            let vectors = store.vectors.delete(&whole, &single)?;
+            let vectors = Change::of(store.vectors.delete(&whole, &single)?);
             for doc in updated.iter().chain(&batch.removed) {
                 open.words.delete(*doc);
             }
@@ -103,16 +103,24 @@ impl StoreWriter {
             return self.store.generation();
         }
         let step = Step::Vectors { passages: rows.iter().map(|(id, _, _)| *id).collect() };
-        self.publish_with(open, step, |_, store| store.vectors.add(&rows).map(Some))
+        self.publish_with(open, step, |_, store| store.vectors.add(&rows).map(Change::At))
     }
 
-    /// Runs one step of the protocol. `change` alters the stores, uncommitted, and returns the vector store's new
-    /// version if there is one.
     fn publish_with(
         &self,
         mut guard: std::sync::MutexGuard<'_, Option<OpenWriter>>,
         step: Step,
-        change: impl FnOnce(&mut OpenWriter, &crate::Store) -> Result<Option<u64>>,
+        change: impl FnOnce(&mut OpenWriter, &crate::Store) -> Result<Change>,
+    ) -> Result<Generation> {
+        self.publish_step(&mut guard, step, change)
+    }
+
+    /// Runs one step of the protocol. `change` alters the stores, uncommitted, and returns what became of the vectors.
+    pub(crate) fn publish_step(
+        &self,
+        guard: &mut Option<OpenWriter>,
+        step: Step,
+        change: impl FnOnce(&mut OpenWriter, &crate::Store) -> Result<Change>,
     ) -> Result<Generation> {
         let Some(open) = guard.as_mut() else {
             return self.store.generation();
@@ -120,8 +128,11 @@ impl StoreWriter {
         let entry = JournalEntry { generation: open.payload.generation + 1, step };
         let run = |open: &mut OpenWriter| -> Result<Generation> {
             self.store.catalog.journal(&entry)?;
-            let vectors = change(open, &self.store)?.unwrap_or(open.payload.vectors);
-            let payload = open.payload.next(vectors);
+            let payload = match change(open, &self.store)? {
+                Change::None => open.payload.next(open.payload.vectors),
+                Change::At(version) => open.payload.next(version),
+                Change::Anew(version) => open.payload.next(version).anew(),
+            };
             open.words.commit(&payload)?;
             open.payload = payload;
             self.store.catalog.finish(&entry)?;
@@ -173,6 +184,21 @@ impl StoreWriter {
                 DocumentEntry { state: FileState::Failed, reason: Some(reason.clone()), ..empty }
             }
         }
+    }
+}
+
+/// What a step did to the vector store.
+pub(crate) enum Change {
+    None,
+    /// This is its version now.
+    At(u64),
+    /// It is another one, at this version.
+    Anew(u64),
+}
+
+impl Change {
+    pub(crate) fn of(version: Option<u64>) -> Self {
+        version.map_or(Self::None, Self::At)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the stores' libraries report, as errors of docent's.
 
-use std::io;
+use std::{fs, io, path::Path};
 
-use docent_core::{Error, ErrorKind};
+use docent_core::{Error, ErrorKind, Result};
 
 /// The way out of damage.
 pub(crate) const REPAIR: &str = "run `docent check --repair`";
@@ -10,6 +10,18 @@ pub(crate) const REPAIR: &str = "run `docent check --repair`";
 /// Damage, which a repair puts right.
 pub(crate) fn damaged(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::IndexDamaged, message).hint(REPAIR)
+}
+
+/// What the file system knows of `path`; `None` only where it says that nothing is there. A file that cannot be looked at
+/// is not gone: an index that is well must not be set aside for that.
+pub(crate) fn look_at(path: &Path) -> Result<Option<fs::Metadata>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(cause) => Err(Error::io("look at", path, cause)),
+    }
 }
 
 /// A failure of a library that tells its causes as text only. What the operating system refused is no damage: an index

@@ -27,6 +27,7 @@ impl StoreWriter {
         };
         let store = &self.store;
         let mut upkeep = || -> Result<()> {
+            let mut checkpointed = false;
             if always || self.commits.load(Ordering::Relaxed) >= COMPACT_EVERY {
                 if let Some(version) = store.vectors.compact(always)? {
                     let payload = open.payload.next_upkeep(version);
@@ -37,12 +38,16 @@ impl StoreWriter {
             }
             if always {
                 open.words.purge()?;
-                store.catalog.checkpoint()?;
+                checkpointed = store.catalog.checkpoint()?;
             }
             let mut keep = held_versions(&store.home, open.payload.generation)?;
             keep.insert(open.payload.vectors);
             store.vectors.prune(&keep)?;
-            open.words.clean_up()
+            open.words.clean_up()?;
+            if checkpointed {
+                store.catalog.purged()?;
+            }
+            Ok(())
         };
         let done = upkeep();
         if done.is_err() {

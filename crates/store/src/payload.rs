@@ -72,9 +72,9 @@ impl Payload {
         Self { generation: self.generation + 1, vectors, ..self.clone() }
     }
 
-    /// The next generation, with another vector store altogether, at `vectors`.
-    pub(crate) fn next_anew(&self, vectors: u64) -> Self {
-        Self { index: unheard_of(), ..self.next_upkeep(vectors) }
+    /// As it is, but with another vector store altogether.
+    pub(crate) fn anew(self) -> Self {
+        Self { index: unheard_of(), ..self }
     }
 }
 

@@ -54,11 +54,12 @@ impl Snapshot for PinnedSnapshot {
     }
 
     fn vector(&self, query: &[f32], limit: usize) -> Result<Vec<Scored>> {
-        self.store.vectors.nearest(self.recent.payload.vectors, query, &self.docs, limit)
+        let version = self.recent.payload.vectors;
+        self.store.in_vectors(|vectors| vectors.nearest(version, query, &self.docs, limit))
     }
 
     fn cosines(&self, query: &[f32], ids: &[PassageId]) -> Result<Vec<Scored>> {
-        self.store.vectors.cosines(self.recent.payload.vectors, query, ids)
+        self.store.in_vectors(|vectors| vectors.cosines(self.recent.payload.vectors, query, ids))
     }
 
     fn passages(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>> {

@@ -11,8 +11,8 @@ use docent_core::{
 
 use crate::{
     catalog::Catalog,
-    failure::damaged,
-    locks::{self, Pin},
+    failure::{damaged, look_at},
+    locks::{self, Pin, WriterLock},
     payload::Payload,
     vectors::Vectors,
     words::{Searching, Words},
@@ -35,6 +35,8 @@ pub struct Store {
     pub(crate) vectors: Vectors,
     /// The state searched last, kept while its generation is the published one.
     pub(crate) recent: Mutex<Option<Arc<Recent>>>,
+    /// The index that the catalog's connection belongs to.
+    seen_index: Mutex<String>,
 }
 
 /// What every search of one generation shares.
@@ -50,23 +52,34 @@ impl Store {
     /// # Errors
     /// It is damaged, of another format, or built with another embedder than `embedder`.
     pub fn open(home: &Home, embedder: &EmbedderIdentity) -> Result<Option<Self>> {
+        // Before the catalog: one that takes its place in between is noticed then.
+        let words = Words::open(&home.words()).and_then(|words| {
+            words.map(|words| words.payload().map(|payload| (words, payload.index))).transpose()
+        });
         let Some(catalog) = Catalog::open(&home.catalog())? else {
-            return match Words::open(&home.words())? {
+            return match words? {
                 Some(_) => Err(catalog_lost(home)),
                 None => Ok(None),
             };
         };
         check_embedder(&catalog, embedder)?;
-        match Words::open(&home.words())? {
-            Some(words) => Ok(Some(Self::with(home, catalog, words, embedder.dimensions))),
+        match words? {
+            Some((words, index)) => Ok(Some(Self::with(home, catalog, words, index, embedder.dimensions))),
             None if catalog.has_passages()? => Err(words_lost(home)),
             None => Ok(None),
         }
     }
 
-    pub(crate) fn with(home: &Home, catalog: Catalog, words: Words, dimensions: usize) -> Self {
+    pub(crate) fn with(
+        home: &Home,
+        catalog: Catalog,
+        words: Words,
+        index: String,
+        dimensions: usize,
+    ) -> Self {
         let vectors = Vectors::new(home.vectors(), dimensions);
-        Self { home: home.clone(), catalog, words, vectors, recent: Mutex::new(None) }
+        let (recent, seen_index) = (Mutex::new(None), Mutex::new(index));
+        Self { home: home.clone(), catalog, words, vectors, recent, seen_index }
     }
 
     /// The published generation.
@@ -91,7 +104,8 @@ impl Store {
     /// The catalog or a store cannot be read.
     pub fn status(&self) -> Result<StatusReport> {
         let (recent, _pin) = self.pinned()?;
-        let (rows, fragments, versions, indexed_vectors) = self.vectors.parts(recent.payload.vectors)?;
+        let (rows, fragments, versions, indexed_vectors) =
+            self.in_vectors(|vectors| vectors.parts(recent.payload.vectors))?;
         Ok(StatusReport {
             generation: recent.payload.generation,
             documents: self.catalog.counts()?.0,
@@ -170,21 +184,46 @@ impl Store {
         }
     }
 
+    /// Reads vectors. What a killed writer left unpublished, which after a power cut may keep the table from opening, is
+    /// undone first where nobody writes.
+    pub(crate) fn in_vectors<T>(&self, read: impl Fn(&Vectors) -> Result<T>) -> Result<T> {
+        match read(&self.vectors) {
+            Err(error) if error.kind() == ErrorKind::IndexDamaged => {
+                if self.undo_unpublished().unwrap_or(false) { read(&self.vectors) } else { Err(error) }
+            }
+            found => found,
+        }
+    }
+
+    /// Removes the versions of the vectors that were never published; whether there were any.
+    fn undo_unpublished(&self) -> Result<bool> {
+        let _lock = WriterLock::take(&self.home)?;
+        let published = self.words.payload()?.vectors;
+        let newer = self.vectors.has_newer_than(published)?;
+        if newer {
+            self.vectors.roll_back_to(published)?;
+        }
+        Ok(newer)
+    }
+
     /// The published state, loaded again only when it is a new one.
     pub(crate) fn recent(&self) -> Result<Arc<Recent>> {
         loop {
             let before = self.words.payload()?;
             let mut recent = self.recent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(recent) = &*recent {
-                if recent.payload == before {
-                    return Ok(recent.clone());
-                }
-                if recent.payload.index != before.index {
-                    // Set aside and made anew: its numbers begin again, and its files are others.
-                    self.vectors.release();
-                    self.catalog.reopen()?;
-                }
+            if let Some(recent) = &*recent
+                && recent.payload == before
+            {
+                return Ok(recent.clone());
             }
+            let mut seen = self.seen_index.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if *seen != before.index {
+                // Set aside and made anew: its numbers begin again, and its files are others.
+                self.vectors.release();
+                self.catalog.reopen()?;
+                seen.clone_from(&before.index);
+            }
+            drop(seen);
             let searching = self.words.searching()?;
             let languages = self.catalog.languages()?;
             // A commit in between would give the words of one generation with the vectors of another.
@@ -199,7 +238,8 @@ impl Store {
 
 /// Whether `home` holds an index, be it a damaged one.
 pub fn exists(home: &Home) -> bool {
-    home.catalog().exists() || home.words().join("meta.json").exists()
+    // One that cannot be looked at is told of when it is opened.
+    [home.catalog(), home.words().join("meta.json")].iter().any(|path| !matches!(look_at(path), Ok(None)))
 }
 
 /// The embedder that the index in `home` was built with; `None` where there is no index.

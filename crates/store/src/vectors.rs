@@ -225,6 +225,13 @@ impl Vectors {
         self.head().map(drop)
     }
 
+    /// Whether `version` is there and was written after.
+    pub(crate) fn has_newer_than(&self, version: u64) -> Result<bool> {
+        let versions = versions_in(&self.folder.join(format!("{TABLE}.lance/_versions")))?;
+        let any = |test: fn(u64, u64) -> bool| versions.iter().any(|(found, _)| test(*found, version));
+        Ok(any(|found, version| found == version) && any(|found, version| found > version))
+    }
+
     /// Deletes the vectors of whole documents and of single passages; `None` if there is nothing to delete.
     pub(crate) fn delete(&self, docs: &[DocId], passages: &[PassageId]) -> Result<Option<u64>> {
         let mut conditions = Vec::new();
@@ -483,7 +490,7 @@ impl Vectors {
 
 /// The manifests in a folder of Lance's, with their versions.
 fn versions_in(manifests: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    if !manifests.is_dir() {
+    if !failure::look_at(manifests)?.is_some_and(|found| found.is_dir()) {
         return Err(damaged("the table of the vector store is gone").at(manifests));
     }
     let mut found = Vec::new();

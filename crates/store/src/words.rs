@@ -82,7 +82,8 @@ pub(crate) struct Words {
 impl Words {
     /// Opens the index in `folder`; `None` where nothing was ever published.
     pub(crate) fn open(folder: &Path) -> Result<Option<Self>> {
-        if !folder.join("meta.json").is_file() {
+        let meta = failure::look_at(&folder.join("meta.json"))?;
+        if !meta.is_some_and(|meta| meta.is_file()) {
             return Ok(None);
         }
         let index = Index::open_in_dir(folder).map_err(|cause| tantivy_error("open", cause).at(folder))?;
@@ -103,12 +104,7 @@ impl Words {
     fn with_index(folder: &Path, index: Index) -> Result<Self> {
         let (expected, fields) = schema();
         if index.schema() != expected {
-            return Err(Error::new(
-                ErrorKind::IndexVersion,
-                "the full-text store was written by another version of docent",
-            )
-            .at(folder)
-            .hint("use the docent that wrote it, or move the home folder away and add the folders again"));
+            return Err(another_version().at(folder));
         }
         let reader = index
             .reader_builder()
@@ -149,6 +145,11 @@ impl Words {
     }
 }
 
+fn another_version() -> Error {
+    Error::new(ErrorKind::IndexVersion, "the full-text store was written by another version of docent")
+        .hint("use the docent that wrote it, or move the home folder away and add the folders again")
+}
+
 /// Turns tantivy's error into ours.
 #[expect(clippy::needless_pass_by_value, reason = "made to be given to map_err")]
 pub(crate) fn tantivy_error(doing: &str, cause: TantivyError) -> Error {
@@ -159,6 +160,9 @@ pub(crate) fn tantivy_error(doing: &str, cause: TantivyError) -> Error {
             .caused_by(cause.to_string());
     }
     let text: String = cause.to_string().chars().take(500).collect();
+    if matches!(cause, TantivyError::IncompatibleIndex(_)) {
+        return another_version().caused_by(text);
+    }
     // A thread that writes ended early. Why, it has told whoever waited for it.
     if matches!(cause, TantivyError::ErrorInThread(_) | TantivyError::SystemError(_)) {
         return Error::new(ErrorKind::Io, message)
@@ -166,4 +170,21 @@ pub(crate) fn tantivy_error(doing: &str, cause: TantivyError) -> Error {
             .caused_by(text);
     }
     failure::from_text(message, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use tantivy::directory::error::Incompatibility;
+
+    use super::*;
+
+    #[test]
+    fn an_index_of_another_tantivy_is_no_damage() {
+        let cause = Incompatibility::CompressionMismatch {
+            library_compression_format: "lz4".into(),
+            index_compression_format: "zstd".into(),
+        };
+        let error = tantivy_error("open", TantivyError::IncompatibleIndex(cause));
+        assert_eq!(error.kind(), ErrorKind::IndexVersion);
+    }
 }

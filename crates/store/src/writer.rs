@@ -18,7 +18,7 @@ use docent_core::{
 use crate::{
     catalog::Catalog,
     durable::sync_dir,
-    failure::damaged,
+    failure::{damaged, look_at},
     locks::WriterLock,
     payload::Payload,
     store::{EmbedderIdentity, Store, catalog_lost, check_embedder, words_lost},
@@ -64,7 +64,10 @@ impl StoreWriter {
             carried: Mutex::default(),
             _lock: lock,
         };
-        if !writer.store.catalog.unfinished()?.is_empty() {
+        // Upkeep is in no journal. Vectors that are gone are told of when they are needed.
+        let unpublished =
+            || -> Result<bool> { writer.store.vectors.has_newer_than(writer.store.words.payload()?.vectors) };
+        if !writer.store.catalog.unfinished()?.is_empty() || unpublished().unwrap_or(false) {
             drop(writer.opened()?);
         }
         Ok(writer)
@@ -82,22 +85,24 @@ impl StoreWriter {
         };
         check_embedder(&catalog, embedder)?;
         if let Some(words) = Words::open(&home.words())? {
-            return Ok(Store::with(home, catalog, words, embedder.dimensions));
+            let index = words.payload()?.index;
+            return Ok(Store::with(home, catalog, words, index, embedder.dimensions));
         }
         if catalog.has_passages()? {
             return Err(words_lost(home));
         }
         // Nothing was ever published: what is there is half of a first start.
-        if home.words().exists() {
+        if look_at(&home.words())?.is_some() {
             fs::remove_dir_all(home.words()).doing("remove", home.words())?;
         }
         let vectors = Vectors::new(home.vectors(), embedder.dimensions).create()?;
         let words = Words::create(&home.words())?;
         let mut first = WordsWriter::open(&words)?;
-        first.commit(&Payload::first(embedder, vectors))?;
+        let payload = Payload::first(embedder, vectors);
+        first.commit(&payload)?;
         first.close()?;
         sync_dir(home.path())?;
-        Ok(Store::with(home, catalog, words, embedder.dimensions))
+        Ok(Store::with(home, catalog, words, payload.index, embedder.dimensions))
     }
 
     /// The read side of the same index.
@@ -176,7 +181,8 @@ impl StoreWriter {
         // Where it is not the vectors, this fails in the same way.
         let (mut words, payload) = self.recover_words()?;
         let (version, aside) = self.replace_vectors()?;
-        let payload = payload.next_anew(version);
+        self.store.catalog.forget_all_vectors()?;
+        let payload = payload.next_upkeep(version).anew();
         words.commit(&payload)?;
         *open = Some(OpenWriter { words, payload });
         Ok(Some(aside))
@@ -293,10 +299,12 @@ impl IndexStore for StoreWriter {
     }
 
     fn maintain(&self) -> Result<()> {
-        if self.commits.load(Ordering::Relaxed) == 0 {
+        // Of a removal that was killed before its text was off the disk.
+        let purge = self.store.catalog.purge_due()?;
+        if self.commits.load(Ordering::Relaxed) == 0 && !purge {
             return Ok(());
         }
-        self.maintain_now(false)
+        self.maintain_now(purge)
     }
 }
 

@@ -101,17 +101,34 @@ impl Catalog {
                                 stamp.inode as i64
                             ])?;
                     }
-                    FileChange::Dirty { doc } => {
-                        transaction
-                            .prepare_cached(
-                                "UPDATE documents SET size = NULL, mtime_ns = NULL, inode = NULL, hash = NULL
-                                 WHERE id = ?1",
-                            )?
-                            .execute([doc.0])?;
-                    }
+                    FileChange::Dirty { doc } => mark_dirty(transaction, *doc)?,
                 }
             }
             Ok(())
+        })
+    }
+
+    /// Whether a file that can be searched, and reached, is to be read again all the same.
+    pub(crate) fn has_dirty(&self) -> Result<bool> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT 1 FROM documents d JOIN roots r ON r.id = d.root
+                     WHERE d.state IN ('searchable', 'lexical_only') AND d.size IS NULL AND r.unavailable IS NULL",
+                )?
+                .exists([])
+        })
+    }
+
+    /// The documents whose root cannot be reached.
+    pub(crate) fn out_of_reach(&self) -> Result<HashSet<DocId>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT d.id FROM documents d JOIN roots r ON r.id = d.root WHERE r.unavailable IS NOT NULL",
+                )?
+                .query_map([], |row| row.get(0).map(DocId))?
+                .collect()
         })
     }
 
@@ -152,6 +169,16 @@ impl Catalog {
     }
 }
 
+/// Forgets what a file looked like, so that it is read again.
+pub(super) fn mark_dirty(transaction: &rusqlite::Transaction<'_>, doc: DocId) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE documents SET size = NULL, mtime_ns = NULL, inode = NULL, hash = NULL WHERE id = ?1",
+        )?
+        .execute([doc.0])?;
+    Ok(())
+}
+
 /// A document without a title of its own goes by its file's name, also after a move.
 fn rename_title(transaction: &rusqlite::Transaction<'_>, doc: DocId, to: &Path) -> rusqlite::Result<()> {
     let (path, title): (Vec<u8>, Option<String>) = transaction
@@ -166,7 +193,7 @@ fn rename_title(transaction: &rusqlite::Transaction<'_>, doc: DocId, to: &Path) 
     Ok(())
 }
 
-fn record_from(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
+pub(super) fn record_from(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
     let path: Vec<u8> = row.get(2)?;
     let stamp =
         match (row.get::<_, Option<i64>>(3)?, row.get::<_, Option<i64>>(4)?, row.get::<_, Option<i64>>(5)?) {

@@ -1,11 +1,13 @@
 //! The journal: each commit is written here before it touches a store, so that a kill at any instant leaves
 //! either nothing to do or enough to finish.
 
+use std::collections::BTreeSet;
+
 use docent_core::{ContentHash, DocId, EmbedKey, FileState, Generation, PassageId, Result, Stamp};
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::Catalog;
+use super::{Catalog, files::mark_dirty, passages::settle};
 
 /// What the catalog has to say once a generation is published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +22,21 @@ pub(crate) enum Step {
     Words { documents: Vec<DocumentEntry>, removed: Vec<DocId> },
     /// Vectors were published.
     Vectors { passages: Vec<PassageId> },
+    /// Differences were put right.
+    Repair(Repair),
+}
+
+/// What a repair leaves for the next run to do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Repair {
+    /// Documents that lost what the stores held of them, to be read again.
+    pub(crate) reread: Vec<DocId>,
+    /// Documents to be read again, that keep what they have until then.
+    pub(crate) dirty: Vec<DocId>,
+    /// Passages to be embedded again.
+    pub(crate) missing: Vec<PassageId>,
+    /// Every passage is to be embedded again.
+    pub(crate) all_vectors: bool,
 }
 
 /// A document as it is after its words are published.
@@ -61,8 +78,8 @@ impl Catalog {
                 connection.prepare_cached("SELECT generation, entry FROM journal ORDER BY generation")?;
             statement
                 .query_map([], |row| {
-                    let text: String = row.get(1)?;
-                    Ok((row.get::<_, i64>(0)? as u64, serde_json::from_str(&text).ok()))
+                    let text = row.get_ref(1)?.as_bytes().unwrap_or_default();
+                    Ok((row.get::<_, i64>(0)? as u64, serde_json::from_slice(text).ok()))
                 })?
                 .collect()
         })
@@ -110,19 +127,46 @@ fn apply(transaction: &Transaction<'_>, step: &Step) -> rusqlite::Result<()> {
             }
         }
         Step::Vectors { passages } => {
-            let mut mark = transaction.prepare_cached("UPDATE passages SET has_vector = 1 WHERE id = ?1")?;
+            let mut mark = transaction
+                .prepare_cached("UPDATE passages SET has_vector = 1 WHERE id = ?1 RETURNING doc")?;
+            let mut docs = BTreeSet::new();
             for passage in passages {
-                mark.execute([passage.0.0.as_slice()])?;
+                let marked = mark.query_row([passage.0.0.as_slice()], |row| row.get::<_, i64>(0));
+                docs.extend(marked.optional()?);
             }
-            transaction
-                .prepare_cached(
-                    "UPDATE documents SET state = 'searchable' WHERE state = 'lexical_only' AND NOT EXISTS
-                     (SELECT 1 FROM passages WHERE doc = documents.id AND has_vector = 0)",
-                )?
-                .execute([])?;
+            // Those alone: all that wait, looked through at each commit, would make a first run quadratic.
+            let mut settle = transaction.prepare_cached(
+                "UPDATE documents SET state = 'searchable' WHERE id = ?1 AND state = 'lexical_only' AND NOT EXISTS
+                 (SELECT 1 FROM passages WHERE doc = ?1 AND has_vector = 0)",
+            )?;
+            for doc in docs {
+                settle.execute([doc])?;
+            }
         }
+        Step::Repair(repair) => apply_repair(transaction, repair)?,
     }
     Ok(())
+}
+
+fn apply_repair(transaction: &Transaction<'_>, repair: &Repair) -> rusqlite::Result<()> {
+    let Repair { reread, dirty, missing, all_vectors } = repair;
+    for doc in reread {
+        transaction.prepare_cached("DELETE FROM passages WHERE doc = ?1")?.execute([doc.0])?;
+        transaction
+            .prepare_cached("UPDATE documents SET state = 'pending' WHERE id = ?1")?
+            .execute([doc.0])?;
+    }
+    for doc in reread.iter().chain(dirty) {
+        mark_dirty(transaction, *doc)?;
+    }
+    let mut forget = transaction.prepare_cached("UPDATE passages SET has_vector = 0 WHERE id = ?1")?;
+    for passage in missing {
+        forget.execute([passage.0.0.as_slice()])?;
+    }
+    if *all_vectors {
+        transaction.execute("UPDATE passages SET has_vector = 0", [])?;
+    }
+    settle(transaction)
 }
 
 fn apply_document(

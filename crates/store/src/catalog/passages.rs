@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use docent_core::{DocId, EmbedKey, PassageId, Result};
-use rusqlite::{Transaction, params_from_iter};
+use rusqlite::Transaction;
 
 use super::{Catalog, files::hash_from};
 
@@ -135,11 +135,6 @@ impl Catalog {
         })
     }
 
-    /// Gives every document the state that its passages say.
-    pub(crate) fn settle(&self) -> Result<()> {
-        self.write(settle)
-    }
-
     /// Marks every passage as lacking a vector.
     pub(crate) fn forget_all_vectors(&self) -> Result<()> {
         self.write(|transaction| {
@@ -147,36 +142,17 @@ impl Catalog {
             settle(transaction)
         })
     }
-
-    /// Marks passages as lacking a vector, and their documents as findable by words only.
-    pub(crate) fn forget_vectors(&self, ids: &[PassageId]) -> Result<()> {
-        self.write(|transaction| {
-            for chunk in ids.chunks(500) {
-                let marks = vec!["?"; chunk.len()].join(",");
-                let bytes = || params_from_iter(chunk.iter().map(|id| id.0.0));
-                transaction
-                    .execute(&format!("UPDATE passages SET has_vector = 0 WHERE id IN ({marks})"), bytes())?;
-                transaction.execute(
-                    &format!(
-                        "UPDATE documents SET state = 'lexical_only' WHERE state = 'searchable' AND id IN
-                         (SELECT doc FROM passages WHERE id IN ({marks}))"
-                    ),
-                    bytes(),
-                )?;
-            }
-            Ok(())
-        })
-    }
 }
 
-fn settle(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+/// Gives every document the state that its passages say.
+pub(super) fn settle(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(&format!(
         "UPDATE documents SET state = 'lexical_only' WHERE state = 'searchable' AND {WAITS};
          UPDATE documents SET state = 'searchable' WHERE state = 'lexical_only' AND NOT {WAITS};"
     ))
 }
 
-fn passage_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<PassageRow>> {
+pub(super) fn passage_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<PassageRow>> {
     let (Some(id), Some(key)) = (hash_from(row, 0)?, hash_from(row, 2)?) else {
         return Ok(None);
     };

@@ -58,6 +58,8 @@ impl Catalog {
             transaction.execute("DELETE FROM roots WHERE id = ?1", [root.0])?;
             transaction
                 .execute("DELETE FROM collections WHERE id NOT IN (SELECT collection FROM roots)", [])?;
+            // Its text is off the disk only when upkeep has purged it: a kill in between must not lose that.
+            transaction.execute("INSERT OR REPLACE INTO meta VALUES ('purge_due', '1')", [])?;
             Ok(())
         })
     }

@@ -214,6 +214,17 @@ impl Searching {
         Ok(found)
     }
 
+    /// As [`Self::passages`], with all that is stored of each.
+    pub(crate) fn whole_passages(&self, ids: &[PassageId]) -> Result<Vec<(StoredPassage, Extra)>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(address) = self.find(*id)? {
+                found.push(self.passage(address)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// The passages called `ids` with what the embedder is given of each.
     pub(crate) fn embedded_texts(&self, ids: &[PassageId]) -> Result<HashMap<PassageId, String>> {
         let mut texts = HashMap::with_capacity(ids.len());

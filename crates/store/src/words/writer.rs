@@ -65,6 +65,11 @@ impl WordsWriter {
         self.writer.delete_term(Term::from_field_u64(self.fields.doc, doc.0 as u64));
     }
 
+    /// Deletes one passage at the next commit, as often as it is there.
+    pub(crate) fn delete_passage(&self, id: PassageId) {
+        self.writer.delete_term(Term::from_field_u64(self.fields.id, halves(id).0));
+    }
+
     /// Adds a passage at the next commit.
     pub(crate) fn add(&mut self, passage: &PassageWords<'_>) -> Result<()> {
         let analyzer = self
