@@ -275,10 +275,16 @@ impl Inner {
     /// The write side of an index that was checked and repaired, and what the check found. One that this process has
     /// open already is repaired as far as it can be without being closed.
     pub(crate) fn repaired_writer(&self) -> Result<(Arc<StoreWriter>, CheckReport)> {
-        let mut writing = lock(&self.writing);
-        if let Some(writer) = writing.upgrade() {
-            let report = writer.check(true)?;
+        // Not held during the check, which takes minutes: searches ask for it, too.
+        let open = lock(&self.writing).upgrade();
+        if let Some(writer) = open {
+            let report = writer.repair_open()?;
             return Ok((writer, report));
+        }
+        let mut writing = lock(&self.writing);
+        if writing.upgrade().is_some() {
+            drop(writing);
+            return self.repaired_writer();
         }
         let (writer, report) = StoreWriter::repair(&self.home, &self.identity())?;
         let writer = Arc::new(writer);

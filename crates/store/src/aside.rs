@@ -10,6 +10,7 @@ use docent_core::{CheckReport, Difference, Error, ErrorKind, Home, IoContext as 
 use crate::{
     catalog::{Catalog, roots_in},
     durable::sync_dir,
+    failure::look_at,
     locks::WriterLock,
     store::EmbedderIdentity,
     writer::StoreWriter,
@@ -17,7 +18,8 @@ use crate::{
 
 /// What became of a damaged index.
 struct SetAside {
-    folder: PathBuf,
+    /// Where it lies; `None` if nothing was left of it.
+    folder: Option<PathBuf>,
     /// Whether it is still known which folders are watched.
     roots_kept: bool,
 }
@@ -31,12 +33,12 @@ impl StoreWriter {
     /// As [`Self::open`] and [`Self::check`], except for damage.
     pub fn repair(home: &Home, embedder: &EmbedderIdentity) -> Result<(Self, CheckReport)> {
         let checked = Self::open(home, embedder).and_then(|writer| {
-            let report = writer.check(true)?;
-            Ok((writer, report))
+            let (report, beyond) = writer.checked(true)?;
+            Ok((writer, report, beyond))
         });
         let mut differences = match checked {
-            Ok((writer, report)) if report.clean => return Ok((writer, report)),
-            Ok((writer, report)) => {
+            Ok((writer, report, false)) => return Ok((writer, report)),
+            Ok((writer, report, true)) => {
                 drop(writer);
                 report.differences
             }
@@ -44,7 +46,9 @@ impl StoreWriter {
             Err(error) => return Err(error),
         };
         let SetAside { folder, roots_kept } = set_aside(home, embedder)?;
-        differences.push(set_aside_to(&folder, "the index could not be repaired"));
+        if let Some(folder) = &folder {
+            differences.push(set_aside_to(folder, "the index could not be repaired"));
+        }
         let repaired = differences.len() as u64;
         if !roots_kept {
             differences.push(Difference {
@@ -53,19 +57,44 @@ impl StoreWriter {
                 detail: "which folders were watched cannot be read any more: `docent add` them again".into(),
             });
         }
-        let writer = Self::open(home, embedder)?;
-        let generation = writer.store().generation()?;
+        let anew = Self::open(home, embedder).and_then(|writer| {
+            let generation = writer.store().generation()?;
+            Ok((writer, generation))
+        });
+        let (writer, generation) = anew.map_err(|error| lies_in(folder.as_deref(), error))?;
         Ok((writer, CheckReport { generation, clean: roots_kept, differences, repaired }))
     }
 
-    /// Sets the vectors alone aside, and makes an empty table whose version it returns: every passage waits for its
-    /// vector then. Killed in between, the published version is missing, and the next repair does this again.
+    /// Repairs the index as far as it can be while this process has it open. Where that is not enough, the report or
+    /// the error says what is.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn repair_open(&self) -> Result<CheckReport> {
+        const CLOSED: &str = "stop `docent watch`, then run `docent check --repair`";
+        match self.checked(true) {
+            Ok((mut report, beyond)) => {
+                if beyond {
+                    report.differences.push(Difference {
+                        kind: "in_use".into(),
+                        path: Some(self.store.home.path().display().to_string()),
+                        detail: format!("the rest cannot be put right while the index is in use: {CLOSED}"),
+                    });
+                }
+                Ok(report)
+            }
+            Err(error) if error.kind() == ErrorKind::IndexDamaged => Err(error.hint(CLOSED)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets the vectors alone aside, and makes an empty table whose version it returns: the catalog is to be told that
+    /// every passage waits for its vector. Killed in between, the published version is missing, and the next repair does this again.
     pub(crate) fn replace_vectors(&self) -> Result<(u64, PathBuf)> {
         let store = &self.store;
         let folder = move_aside(&store.home, &[store.home.vectors()])?;
         let version = store.vectors.create()?;
         sync_dir(store.home.path())?;
-        store.catalog.forget_all_vectors()?;
         Ok((version, folder))
     }
 }
@@ -80,12 +109,16 @@ fn set_aside(home: &Home, embedder: &EmbedderIdentity) -> Result<SetAside> {
         None => roots_in(&home.catalog()),
     };
     let folder = move_aside(home, &[home.words(), home.vectors()])?;
-    match sound {
-        Some(catalog) => catalog.forget_stores()?,
-        None => replace_catalog(home, embedder, roots.as_deref().unwrap_or_default(), &folder)?,
+    let replaced = match sound {
+        Some(catalog) => catalog.forget_stores(),
+        None => replace_catalog(home, embedder, roots.as_deref().unwrap_or_default(), &folder),
+    };
+    replaced.and_then(|()| sync_dir(home.path())).map_err(|error| lies_in(Some(&folder), error))?;
+    let empty = fs::read_dir(&folder).doing("list", &folder)?.next().is_none();
+    if empty {
+        fs::remove_dir(&folder).doing("remove", &folder)?;
     }
-    sync_dir(home.path())?;
-    Ok(SetAside { folder, roots_kept: roots.is_some() })
+    Ok(SetAside { folder: (!empty).then_some(folder), roots_kept: roots.is_some() })
 }
 
 /// The catalog, if there is one and nothing is wrong with it.
@@ -118,10 +151,11 @@ fn replace_catalog(home: &Home, embedder: &EmbedderIdentity, roots: &[Root], asi
     drop(catalog);
     for end in ["", "-wal", "-shm"] {
         let old = beside(end);
-        if let (true, Some(name)) = (old.exists(), old.file_name()) {
+        if let (Some(_), Some(name)) = (look_at(&old)?, old.file_name()) {
             fs::hard_link(&old, aside.join(name)).doing("set aside", &old)?;
         }
     }
+    sync_dir(aside)?;
     for end in ["-wal", "-shm"] {
         remove(&beside(end))?;
     }
@@ -137,25 +171,34 @@ fn remove(path: &Path) -> Result<()> {
 
 /// Moves `parts` of the home into a new folder within it.
 fn move_aside(home: &Home, parts: &[PathBuf]) -> Result<PathBuf> {
-    let aside = unused_folder(home.path(), &format!("damaged-{}", jiff::Timestamp::now().as_second()));
+    let aside = unused_folder(home.path(), &format!("damaged-{}", jiff::Timestamp::now().as_second()))?;
     docent_core::make_private_dir(&aside)?;
     for part in parts {
-        if let (true, Some(name)) = (part.exists(), part.file_name()) {
+        if let (Some(_), Some(name)) = (look_at(part)?, part.file_name()) {
             fs::rename(part, aside.join(name)).doing("set aside", part)?;
         }
     }
+    sync_dir(&aside)?;
     Ok(aside)
 }
 
 /// `name` within `folder`, with a number behind it where that is taken: two repairs may fall into one second.
-fn unused_folder(folder: &Path, name: &str) -> PathBuf {
+fn unused_folder(folder: &Path, name: &str) -> Result<PathBuf> {
     let mut path = folder.join(name);
     let mut number = 2;
-    while path.exists() {
+    while look_at(&path)?.is_some() {
         path = folder.join(format!("{name}-{number}"));
         number += 1;
     }
-    path
+    Ok(path)
+}
+
+/// Says where what was set aside lies, when the new index cannot be made.
+fn lies_in(folder: Option<&Path>, error: Error) -> Error {
+    let Some(folder) = folder else { return error };
+    let lies = format!("what the index was lies in {}", folder.display());
+    let hint = error.hint_text().map_or_else(|| lies.clone(), |hint| format!("{hint}; {lies}"));
+    error.hint(hint)
 }
 
 /// Damage that kept a store from being read, as a difference.

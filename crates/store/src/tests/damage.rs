@@ -2,9 +2,13 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use docent_core::{CheckReport, ErrorKind};
+use docent_core::{CheckReport, ErrorKind, PassageId};
 
 use super::*;
+use crate::{
+    catalog::Repair,
+    words::{PassageWords, WordsWriter},
+};
 
 impl Index {
     /// Ends the writer; what is left is the files.
@@ -21,6 +25,27 @@ impl Index {
         change(&home);
         let writer = StoreWriter::open(&home, &identity()).unwrap();
         Self { folder, home, writer, root }
+    }
+
+    /// Takes a document's words out of the full-text store alone.
+    fn lose_words(&self, name: &str) {
+        let doc = self.doc(name);
+        self.change_words(|words| words.delete(doc));
+    }
+
+    fn change_words(&self, change: impl FnOnce(&mut WordsWriter)) {
+        let mut guard = self.writer.opened().unwrap();
+        let open = guard.as_mut().unwrap();
+        change(&mut open.words);
+        open.payload = open.payload.next_upkeep(open.payload.vectors);
+        open.words.commit(&open.payload).unwrap();
+    }
+
+    /// Leaves an empty manifest, as a power cut during upkeep does; its path.
+    fn empty_manifest(&self) -> PathBuf {
+        let version = self.writer.store().words.payload().unwrap().vectors;
+        let manifests = self.home.vectors().join("passages.lance/_versions");
+        manifests.join(format!("{:020}.manifest", u64::MAX - version - 1))
     }
 
     fn sql(&self, statements: &str) {
@@ -269,15 +294,24 @@ fn a_removal_after_an_edit_that_was_not_finished_leaves_nothing() {
 #[test]
 fn a_manifest_that_a_power_cut_emptied_is_undone() {
     let index = two();
-    let version = index.writer.store().words.payload().unwrap().vectors;
-    let index = index.changed(|home| {
-        let manifests = home.vectors().join("passages.lance/_versions");
-        fs::write(manifests.join(format!("{:020}.manifest", u64::MAX - version - 1)), "").unwrap();
-    });
+    let manifest = index.empty_manifest();
+    let index = index.changed(|_| fs::write(&manifest, "").unwrap());
+    assert!(!manifest.exists(), "a writer undoes it when it starts");
     index.write("c.txt", &["gamma words"]);
     index.embed_all();
     assert_eq!(with_vector(&*index.snapshot()).len(), 3);
     index.check();
+}
+
+#[test]
+fn a_manifest_that_a_power_cut_emptied_keeps_no_reader_out() {
+    let index = two();
+    let manifest = index.empty_manifest();
+    let (_folder, home) = index.close();
+    fs::write(&manifest, "").unwrap();
+    let reader = Arc::new(Store::open(&home, &identity()).unwrap().unwrap());
+    let snapshot = SharedStore(reader).snapshot(&Filter::default()).unwrap();
+    assert_eq!(with_vector(&*snapshot).len(), 2);
 }
 
 #[test]
@@ -351,10 +385,31 @@ fn passages_of_no_document_and_wrong_states_are_put_right() {
 
 #[test]
 fn a_reader_goes_over_to_the_index_that_was_made_anew() {
+    goes_over(|reader| assert_eq!(with_vector(&*all_of(reader)).len(), 2));
+}
+
+#[test]
+fn a_reader_that_has_not_searched_yet_goes_over_as_well() {
+    goes_over(|_| {});
+}
+
+#[test]
+fn a_reader_that_let_go_goes_over_as_well() {
+    goes_over(|reader| {
+        drop(all_of(reader));
+        reader.release();
+    });
+}
+
+fn all_of(reader: &Arc<Store>) -> Box<dyn Snapshot> {
+    SharedStore(reader.clone()).snapshot(&Filter::default()).unwrap()
+}
+
+fn goes_over(before: impl FnOnce(&Arc<Store>)) {
     let index = two();
     let reader = Arc::new(Store::open(&index.home, &identity()).unwrap().unwrap());
-    let snapshot = || SharedStore(reader.clone()).snapshot(&Filter::default()).unwrap();
-    assert_eq!(with_vector(&*snapshot()).len(), 2);
+    let snapshot = || all_of(&reader);
+    before(&reader);
     let (folder, home) = index.close();
     // Broken for the next one that opens it: the reader has what it needs. The log stays while one reads.
     fs::write(home.catalog(), "no database at all ".repeat(1000)).unwrap();
@@ -396,4 +451,183 @@ fn a_killed_probe_is_in_nobodys_way() {
     }
     crate::probe(folder.path()).unwrap();
     assert!(files_in(folder.path()).is_empty());
+}
+
+#[test]
+fn a_repair_that_was_not_finished_is_finished_at_the_next_start() {
+    let index = two();
+    index.lose_words("b.txt");
+    index.published_but_not_finished(|| {
+        index.writer.check(true).unwrap_err();
+    });
+    let index = index.reopen();
+    index.check();
+    assert_eq!(states(&index.writer), ["pending", "searchable"].into());
+    index.write("b.txt", &["beta words"]);
+    assert_eq!(index.embed_all(), 1);
+    assert_eq!(with_vector(&*index.snapshot()).len(), 2);
+    index.check();
+}
+
+#[test]
+fn a_repair_that_was_not_published_is_undone() {
+    let index = two();
+    let (store, doc) = (index.writer.store(), index.doc("b.txt"));
+    let step = Step::Repair(Repair { reread: vec![doc], ..Repair::default() });
+    let generation = store.generation().unwrap() + 1;
+    store.catalog.journal(&JournalEntry { generation, step }).unwrap();
+    store.vectors.delete(&[doc], &[]).unwrap();
+    let index = index.reopen();
+    assert_eq!(with_vector(&*index.snapshot()).len(), 2);
+    index.check();
+}
+
+#[test]
+fn documents_out_of_reach_keep_what_is_sound_of_them() {
+    let index = Index::new();
+    index.write("a.txt", &["alpha words", "more words"]);
+    index.write("b.txt", &["beta words", "lost words"]);
+    index.embed_all();
+    let doc = index.doc("a.txt");
+    let rows = index.writer.store().catalog.passages_of(&[doc]).unwrap();
+    let lost = index.writer.store().catalog.passages_of(&[index.doc("b.txt")]).unwrap()[1].id;
+    index.change_words(|words| {
+        for (id, text) in [(rows[0].id, "alpha words"), (PassageId(rows[0].key.0), "stray words")] {
+            let passage = passage(text);
+            let words_of = PassageWords { id, doc, position: 0, language: None, passage: &passage };
+            words.add(&words_of).unwrap();
+        }
+        words.delete_passage(lost);
+    });
+    index.writer.set_root_state(index.root.id, Some("not mounted"), None).unwrap();
+    let root = index.root.clone();
+    let (folder, home) = index.close();
+
+    let (writer, report) = StoreWriter::repair(&home, &identity()).unwrap();
+    assert_eq!(kinds(&report), ["doubled_words", "missing_words", "stray_words"].into());
+    assert!(!report.clean && report.repaired == 2, "{report:?}");
+    let index = Index { folder, home, writer, root };
+    let texts: BTreeSet<String> = found(&*index.snapshot(), "words", &[]).into_iter().collect();
+    assert_eq!(texts, ["alpha words", "more words", "beta words"].map(String::from).into());
+    assert_eq!(index.snapshot().lexical("words", &[], 10).unwrap().len(), 3);
+    assert_eq!(states(&index.writer), ["searchable"].into());
+
+    index.writer.set_root_state(index.root.id, None, None).unwrap();
+    assert!(index.writer.has_backlog().unwrap());
+    index.write("b.txt", &["beta words", "lost words"]);
+    assert_eq!(index.embed_all(), 0);
+    index.check();
+}
+
+#[test]
+fn a_file_that_changed_unseen_is_found_until_it_is_read_again() {
+    let index = Index::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.txt");
+    fs::write(&path, "beta words").unwrap();
+    let root = index.writer.put_root("default", folder.path(), false, &[], &[], None).unwrap();
+    let doc = index.writer.discover(root.id, &[PathBuf::from("a.txt")]).unwrap()[0];
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    let mtime_ns = modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64;
+    let mut update = index.update("a.txt", &["alpha words"], mtime_ns);
+    (update.doc, update.stamp.size) = (doc, 10);
+    index.writer.commit_words(WordsBatch { updates: vec![update], removed: vec![] }).unwrap();
+    index.embed_all();
+
+    let report = index.writer.check(true).unwrap();
+    assert_eq!(kinds(&report), ["changed_file"].into());
+    assert!(report.clean && index.writer.store().catalog.has_dirty().unwrap(), "{report:?}");
+    assert_eq!(found(&*index.snapshot(), "alpha", &[]), ["alpha words"]);
+    assert_eq!(with_vector(&*index.snapshot()).len(), 1);
+    assert_eq!(index.writer.files(root.id, Path::new("")).unwrap()[0].stamp, None);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_looked_at_is_not_set_aside() {
+    for file in ["words/meta.json", "vectors/passages.lance/_versions"] {
+        let (_folder, home) = two().close();
+        let (path, kept) = (home.path().join(file), home.path().join("kept"));
+        fs::rename(&path, &kept).unwrap();
+        // A link to itself: there, and every look at it fails.
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        let error = StoreWriter::repair(&home, &identity()).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{error:?}");
+        assert!(crate::exists(&home));
+        fs::remove_file(&path).unwrap();
+        fs::rename(&kept, &path).unwrap();
+        let (_, report) = StoreWriter::repair(&home, &identity()).unwrap();
+        assert!(report.clean && report.differences.is_empty(), "{report:?}");
+    }
+}
+
+#[test]
+fn a_wrong_byte_in_a_text_of_the_catalog_is_damage() {
+    let index = two();
+    index.sql("UPDATE documents SET title = CAST(x'ff' AS TEXT) WHERE id = 1");
+    let error = index.writer.check(false).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::IndexDamaged, "{error:?}");
+    let (_folder, home) = index.close();
+    let (writer, report) = StoreWriter::repair(&home, &identity()).unwrap();
+    assert!(report.clean, "{report:?}");
+    assert_eq!(writer.roots().unwrap().len(), 1);
+    assert!(writer.check(false).unwrap().clean);
+}
+
+#[test]
+fn a_wrong_byte_in_the_journal_is_an_entry_that_cannot_be_read() {
+    let index = two();
+    index.sql("INSERT INTO journal VALUES (99, CAST(x'ff' AS TEXT))");
+    let index = index.reopen();
+    assert!(index.writer.store().catalog.unfinished().unwrap().is_empty());
+    index.check();
+}
+
+#[test]
+fn a_removal_that_was_killed_is_purged_later() {
+    let index = two();
+    let other = index.writer.put_root("default", Path::new("/other"), false, &[], &[], None).unwrap();
+    let doc = index.writer.discover(other.id, &[PathBuf::from("c.txt")]).unwrap()[0];
+    let names: Vec<String> = (0..20).map(|number| format!("{number}.txt")).collect();
+    let mut updates: Vec<FileUpdate> = names.iter().map(|name| index.update(name, &["gamma"], 5)).collect();
+    updates[7].doc = doc;
+    index.writer.commit_words(WordsBatch { updates, removed: vec![] }).unwrap();
+    index.writer.remove_root(other.id).unwrap();
+    let index = index.reopen();
+    let deletions = || {
+        files_in(&index.home.words()).iter().filter(|path| path.extension() == Some("del".as_ref())).count()
+    };
+    assert_eq!(deletions(), 1);
+    index.writer.maintain().unwrap();
+    assert_eq!(deletions(), 0);
+    assert!(!index.writer.store().catalog.purge_due().unwrap());
+    index.check();
+}
+
+#[test]
+fn what_is_gone_altogether_is_not_said_to_be_set_aside() {
+    let (_folder, home) = two().close();
+    for store in [home.words(), home.vectors()] {
+        fs::remove_dir_all(store).unwrap();
+    }
+    let (_, report) = StoreWriter::repair(&home, &identity()).unwrap();
+    assert!(report.clean && !kinds(&report).contains("set_aside"), "{report:?}");
+    let left = |path: &PathBuf| path.to_string_lossy().contains("damaged-");
+    assert!(!fs::read_dir(home.path()).unwrap().any(|entry| left(&entry.unwrap().path())));
+}
+
+#[test]
+fn a_repair_of_an_index_in_use_says_what_is_left_to_do() {
+    let index = two().changed(|home| {
+        let stored = |file: &PathBuf| file.extension() == Some("store".as_ref());
+        let store = files_in(&home.words()).into_iter().find(stored).unwrap();
+        let mut bytes = fs::read(&store).unwrap();
+        bytes[3] ^= 1;
+        fs::remove_file(&store).unwrap();
+        fs::write(&store, bytes).unwrap();
+    });
+    let report = index.writer.repair_open().unwrap();
+    assert!(!report.clean);
+    let left = report.differences.iter().find(|difference| difference.kind == "in_use").unwrap();
+    assert!(left.detail.contains("stop `docent watch`"), "{left:?}");
 }
