@@ -335,7 +335,7 @@ fn too_fresh(stamp: Stamp, now: Duration) -> Option<Duration> {
     let changed = Duration::from_nanos(u64::try_from(stamp.mtime_ns).ok()?);
     let age = match now.checked_sub(changed) {
         Some(age) => age,
-        None if changed - now < AHEAD => Duration::ZERO,
+        None if changed.saturating_sub(now) < AHEAD => Duration::ZERO,
         None => return None,
     };
     let tick = if changed.subsec_nanos() == 0 { COARSE_TICK } else { CLOCK_TICK };

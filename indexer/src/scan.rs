@@ -39,6 +39,9 @@ pub(crate) struct Scan<'a> {
     pub(crate) unreadable: Vec<Unreadable>,
 }
 
+/// An ignore file could not be read; it is among what is unreadable.
+struct RulesUnknown;
+
 struct Folder {
     relative: PathBuf,
     ignores: Option<Arc<Ignores>>,
@@ -69,7 +72,7 @@ impl<'a> Scan<'a> {
         let mut folder = Folder { relative: PathBuf::new(), ignores: None, rule: None };
         for name in under {
             let absolute = self.root.path.join(&folder.relative);
-            let Some(ignores) = self.ignores_of(&absolute, &folder) else { return };
+            let Ok(ignores) = self.ignores_of(&absolute, &folder) else { return };
             let relative = folder.relative.join(name);
             let rule = folder.rule.take();
             match self.visit(&absolute.join(name), &relative, ignores.as_ref(), rule, found) {
@@ -80,20 +83,22 @@ impl<'a> Scan<'a> {
         self.walk_folder(folder, found);
     }
 
-    /// What the ignore files of `folder` and of those above it say. `None` if that cannot be told: then nothing in it
+    /// What the ignore files of `folder` and of those above it say. An error if that cannot be told: then nothing in it
     /// is looked at, so that nothing private is read, and what is known of it stays.
-    fn ignores_of(&mut self, absolute: &Path, folder: &Folder) -> Option<Option<Arc<Ignores>>> {
+    fn ignores_of(&mut self, absolute: &Path, folder: &Folder) -> Result<Option<Arc<Ignores>>, RulesUnknown> {
         // All of it is left out already.
         if folder.rule.is_some() {
-            return Some(None);
+            return Ok(None);
         }
         let mut malformed = Vec::new();
         let ignores = self.rules.ignores_of(absolute, folder.ignores.clone(), &mut malformed);
         for (name, reason) in malformed {
             self.unreadable.push(Unreadable { relative: folder.relative.join(name), reason });
         }
-        let keep = |reason| self.unreadable.push(Unreadable { relative: folder.relative.clone(), reason });
-        ignores.map_err(keep).ok()
+        ignores.map_err(|reason| {
+            self.unreadable.push(Unreadable { relative: folder.relative.clone(), reason });
+            RulesUnknown
+        })
     }
 
     /// Looks at one path; a folder is not entered, but its rule returned.
@@ -153,8 +158,8 @@ impl<'a> Scan<'a> {
         let mut ignores = folder.ignores.clone();
         if entries.iter().any(|entry| self.rules.is_ignore_file(&entry.file_name())) {
             match self.ignores_of(&absolute, folder) {
-                Some(known) => ignores = known,
-                None => return Ok(()),
+                Ok(known) => ignores = known,
+                Err(RulesUnknown) => return Ok(()),
             }
         }
         for entry in entries {

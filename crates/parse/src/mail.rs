@@ -83,7 +83,7 @@ fn check_boundaries(bytes: &[u8]) -> Result<(), ParseError> {
         .zip(ends)
         .filter(|&(&start, end)| {
             let header = &bytes[start..end.min(start + HEADER)];
-            !boundary(header).is_some_and(|name| last.get(name).is_some_and(|at| *at > start))
+            boundary(header).is_none_or(|name| last.get(name).is_none_or(|at| *at <= start))
         })
         .count();
     if lost.saturating_mul(bytes.len()) > MOST_LOOKED_THROUGH {
