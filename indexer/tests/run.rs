@@ -710,9 +710,11 @@ fn a_store_that_fails_ends_the_run_and_loses_nothing() {
 
 #[test]
 fn a_passage_that_cannot_be_embedded_costs_no_other_its_vector() {
-    let refuse = |text: &str| match text.contains("REFUSE") {
-        true => Err(Error::new(ErrorKind::Model, format!("not this one: {text}"))),
-        false => Ok(()),
+    let refuse = |text: &str| {
+        if text.contains("REFUSE") {
+            return Err(Error::new(ErrorKind::Model, format!("not this one: {text}")));
+        }
+        Ok(())
     };
     let world = World::with(FakeStore::new(), FakeEmbedder::new().embedding_if(refuse));
     let write = |name: &str, text: &str, age| {
