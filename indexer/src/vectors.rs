@@ -28,8 +28,11 @@ const FETCH: usize = 256;
 const BATCH: usize = 1024;
 /// ... or what was embedded in this time.
 const AGE: Duration = Duration::from_secs(4);
-/// Passages that fail are left for the next run; when so many fail one after the other, it is not the passages.
+/// Passages that fail are left for the next run; when so many fail one after the other, the model may be what is broken,
+/// which [`PROBE`] tells.
 const FAILURES: u32 = 3;
+/// What every model can embed.
+const PROBE: &str = "test";
 /// The store is maintained after this many batches, and at the end.
 const MAINTAIN_EVERY: u32 = 32;
 /// How often `Embedding` is reported at the most.
@@ -162,7 +165,7 @@ impl<'r, 'c> Lane<'r, 'c> {
                     break;
                 }
                 self.try_to_embed(passage)?;
-                if self.failures_in_a_row >= FAILURES || (self.is_full() && !self.send()) {
+                if self.is_broken() || (self.is_full() && !self.send()) {
                     return Ok(());
                 }
                 self.run.gate.wait_for_words(self.run.cancel);
@@ -187,6 +190,15 @@ impl<'r, 'c> Lane<'r, 'c> {
             other => return other,
         }
         Ok(())
+    }
+
+    /// Whether it is the model that fails, and not the passages.
+    fn is_broken(&mut self) -> bool {
+        if self.failures_in_a_row < FAILURES {
+            return false;
+        }
+        self.failures_in_a_row = 0;
+        self.run.embedder.embed_passages(&[PROBE]).is_err()
     }
 
     fn lock_unpublished(&self) -> MutexGuard<'_, HashSet<PassageId>> {

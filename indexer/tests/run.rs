@@ -728,14 +728,30 @@ fn a_passage_that_cannot_be_embedded_costs_no_other_its_vector() {
     let run = || world.indexer().run_once(&Scope::All, &|_| {}, &Cancel::new()).unwrap_err();
     assert_eq!(run().message(), "not this one: REFUSE 1", "the first failure is told");
     assert_eq!((world.store.vectors(), world.embedder.passages()), (3, 3));
-    // Three in a row are no accident; what was done before them is published.
+    // Nor do many in a row.
     write("new.md", "New.", 10);
-    for n in 0..3 {
+    for n in 0..7 {
         write(&format!("refused{n}.md"), &format!("REFUSE new {n}"), 20 + n);
     }
     write("late.md", "Late.", 5000);
     run();
-    assert_eq!((world.store.vectors(), world.state("late.md")), (4, "lexical_only".into()));
+    assert_eq!((world.store.vectors(), world.state("late.md")), (5, "searchable".into()));
+}
+
+#[test]
+fn a_model_that_is_broken_is_given_up_and_what_was_done_before_is_published() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let breaks = |text: &str| {
+        let call = CALLS.fetch_add(1, Ordering::SeqCst);
+        if call < 2 { Ok(()) } else { Err(Error::new(ErrorKind::Model, format!("cannot embed {text}"))) }
+    };
+    let world = World::with(FakeStore::new(), FakeEmbedder::new().embedding_if(breaks));
+    for n in 0..20 {
+        world.write(format!("{n}.md"), &format!("Text {n}."));
+    }
+    assert!(world.indexer().run_once(&Scope::All, &|_| {}, &Cancel::new()).is_err());
+    // Three passages, and a text that every model can embed.
+    assert_eq!((world.store.vectors(), CALLS.load(Ordering::SeqCst)), (2, 2 + 3 + 1));
 }
 
 #[test]

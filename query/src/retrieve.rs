@@ -29,6 +29,12 @@ pub(crate) struct Ranked {
     pub(crate) signals: Signals,
 }
 
+impl Ranked {
+    fn scored(&self) -> Scored {
+        Scored { id: self.id, doc: self.doc, score: self.score }
+    }
+}
+
 /// Passages, best first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Ranking {
@@ -38,6 +44,8 @@ pub(crate) struct Ranking {
     pub(crate) notes: Vec<String>,
     /// Whether a larger limit could bring more.
     pub(crate) more: bool,
+    /// Whether the query names a file that is there.
+    pub(crate) has_named: bool,
     /// By what the cosines were measured: what comes in later is put on the same scale.
     spread: Option<Spread>,
 }
@@ -120,35 +128,48 @@ impl Prepared {
         if self.query.cut {
             notes.push(format!("the query is long: its first {MAX_QUERY_CHARS} characters were used"));
         }
-        let mut first = self.query.identifiers.clone();
-        if !self.query.phrases.is_empty() && named.is_empty() {
-            match self.quotes {
-                Quotes::Required => {
-                    if let Some(mut ranking) = self.rank_phrases(snapshot, &mut notes)? {
-                        let found: Vec<Scored> = ranking
-                            .ranked
-                            .iter()
-                            .map(|ranked| Scored { id: ranked.id, doc: ranked.doc, score: ranked.score })
-                            .collect();
-                        if !first.is_empty() {
-                            ranking.put_first(&verbatim(snapshot, &found, &first, false)?, Vec::new());
-                        }
-                        return Ok(Ranking { notes, ..ranking });
-                    }
-                }
-                Quotes::Preferred => first.extend(self.query.phrases.iter().cloned()),
+        let is_name = |part: &String| !named.is_empty() && file_name(part);
+        let (names, phrases): (Vec<String>, Vec<String>) =
+            self.query.phrases.iter().cloned().partition(is_name);
+        let mut first: Vec<String> =
+            self.query.identifiers.iter().filter(|part| !is_name(part)).cloned().collect();
+        let quoted = match self.quotes {
+            Quotes::Required if !phrases.is_empty() => self.rank_phrases(snapshot, &phrases, &mut notes)?,
+            // The file itself, and what holds its name.
+            Quotes::Required if !names.is_empty() => {
+                Some(self.rank_phrases(snapshot, &names, &mut Vec::new())?.unwrap_or_default())
             }
+            Quotes::Required => None,
+            Quotes::Preferred => {
+                first.extend(phrases.iter().cloned());
+                None
+            }
+        };
+        let mut new = named;
+        let ids: HashSet<PassageId> = new.iter().map(|ranked| ranked.id).collect();
+        let mut ranking = if let Some(mut ranking) = quoted {
+            if !first.is_empty() {
+                let found: Vec<Scored> = ranking.ranked.iter().map(Ranked::scored).collect();
+                ranking.put_first(&verbatim(snapshot, &found, &first, false)?, Vec::new());
+            }
+            if !phrases.is_empty() {
+                // Of the file only what holds the phrases, too.
+                new.clear();
+            }
+            ranking
+        } else {
+            let mut ranking = self.rank_all(snapshot, limit)?;
+            if !first.is_empty() {
+                self.put_verbatim_first(snapshot, &first, &mut ranking, &mut notes)?;
+            }
+            ranking
+        };
+        if !ids.is_empty() {
+            let known: HashSet<PassageId> = ranking.ranked.iter().map(|ranked| ranked.id).collect();
+            new.retain(|ranked| !known.contains(&ranked.id));
+            ranking.put_first(&ids, new);
         }
-        let mut ranking = self.rank_all(snapshot, limit)?;
-        if !named.is_empty() {
-            let holding = named.iter().map(|ranked| ranked.id).collect();
-            let is_new = |new: &Ranked| !ranking.ranked.iter().any(|ranked| ranked.id == new.id);
-            let new = named.into_iter().filter(is_new).collect();
-            ranking.put_first(&holding, new);
-        } else if !first.is_empty() {
-            self.put_verbatim_first(snapshot, &first, &mut ranking, &mut notes)?;
-        }
-        Ok(Ranking { notes, ..ranking })
+        Ok(Ranking { notes, has_named: !ids.is_empty(), ..ranking })
     }
 
     /// Everything that either store proposes.
@@ -244,8 +265,12 @@ impl Prepared {
 
     /// Only the passages that hold every quoted phrase, or, where none holds them all, one of them; `None` if
     /// there is no such passage.
-    fn rank_phrases(&self, snapshot: &dyn Snapshot, notes: &mut Vec<String>) -> Result<Option<Ranking>> {
-        let phrases = &self.query.phrases;
+    fn rank_phrases(
+        &self,
+        snapshot: &dyn Snapshot,
+        phrases: &[String],
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Ranking>> {
         let mut words = snapshot.lexical(&self.query.text, phrases, EXACT_LIMIT)?;
         let all = !words.is_empty();
         if !all && phrases.len() > 1 {

@@ -89,7 +89,8 @@ impl StoreWriter {
     }
 
     /// Sets the vectors alone aside, and makes an empty table whose version it returns: the catalog is to be told that
-    /// every passage waits for its vector. Killed in between, the published version is missing, and the next repair does this again.
+    /// every passage waits for its vector. Killed in between, the published version is missing, and the next repair does
+    /// this again.
     pub(crate) fn replace_vectors(&self) -> Result<(u64, PathBuf)> {
         let store = &self.store;
         let folder = move_aside(&store.home, &[store.home.vectors()])?;

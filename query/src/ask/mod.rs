@@ -97,8 +97,10 @@ pub fn ask(
     let ranking = prepared.rank(snapshot.as_ref(), named.as_deref(), request.candidates.max(wanted))?;
     // Twice as many as are used: some of them say the same.
     let hits = first_hits(snapshot.as_ref(), &ranking.ranked, wanted * 2)?;
+    // A file that the question names has to do with it, whatever words it has.
     let nothing = hits.is_empty()
-        || evidence::has_nothing(snapshot.as_ref(), prepared.text(), &hits, embedder.map(Embedder::id))?;
+        || (!ranking.has_named
+            && evidence::has_nothing(snapshot.as_ref(), prepared.text(), &hits, embedder.map(Embedder::id))?);
     let hits = evidence::choose(hits, wanted);
     let mut notes = if hits.is_empty() { Vec::new() } else { ranking.notes };
     notes.extend(unavailable_notes(&hits));

@@ -163,6 +163,14 @@ fn a_long_question_keeps_its_end_and_says_that_it_was_cut() {
 }
 
 #[test]
+fn a_file_that_the_question_names_has_to_do_with_it() {
+    let index = index().document("zeta-7.txt", &["Blue whales sing."]).embedded_by(&WordEmbedder).unwrap();
+    let generator = FakeGenerator::new(&["Blue whales sing [1]."]);
+    let (report, _) = asked(&index, &generator, "Summary of zeta-7.txt?");
+    assert!(report.answered && report.citations[0].hit.path.ends_with("zeta-7.txt"), "{report:?}");
+}
+
+#[test]
 fn an_answer_that_was_cut_short_says_so() {
     let long: Vec<&str> = std::iter::repeat_n("leave ", 2000).collect();
     let (report, _) = asked(&index(), &FakeGenerator::new(&long), "How many days of annual leave?");

@@ -188,6 +188,35 @@ fn the_file_that_a_query_names_comes_first() {
 }
 
 #[test]
+fn quotes_and_identifiers_count_beside_the_name_of_a_file() {
+    let index = FakeIndex::new()
+        .document(
+            "report-final.docx",
+            &["Nothing of note.", "The annual leave is long.", "It failed with E_4021."],
+        )
+        .document("other.txt", &["The annual leave is short.", "E_4021 is in report-final.docx."])
+        .embedded_by(&WordEmbedder)
+        .unwrap();
+    let texts_of = |query: &str| -> Vec<String> {
+        let report = search(&index, Some(&WordEmbedder), &request(query)).unwrap();
+        assert!(report.notes.is_empty(), "{query}: {:?}", report.notes);
+        texts(&report).into_iter().map(str::to_owned).collect()
+    };
+    assert_eq!(
+        texts_of("\"annual leave\" report-final.docx"),
+        ["The annual leave is long.", "The annual leave is short."]
+    );
+    // A quoted name: the file, and what holds the name.
+    let quoted = texts_of("\"report-final.docx\"");
+    assert!(quoted.len() == 4 && quoted[3] == "E_4021 is in report-final.docx.", "{quoted:?}");
+    let coded = texts_of("where in report-final.docx is E_4021?");
+    assert_eq!(
+        (coded[0].as_str(), coded[3].as_str()),
+        ("It failed with E_4021.", "E_4021 is in report-final.docx.")
+    );
+}
+
+#[test]
 fn an_identifier_in_another_form_comes_first_with_a_note() {
     let index =
         index().document("other.txt", &["The part KX 9000 is sold out."]).embedded_by(&WordEmbedder).unwrap();
