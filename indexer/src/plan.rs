@@ -81,6 +81,7 @@ fn judge(record: Option<&FileRecord>, seen: Seen, again: bool) -> Verdict {
         (Some(record), Seen::File(stamp))
             if record.stamp == Some(stamp)
                 && record.state != FileState::Pending
+                && !record.is_due
                 && !(again && was_never_read(record)) =>
         {
             Verdict::Unchanged
@@ -399,8 +400,11 @@ fn is_new(record: Option<&FileRecord>) -> bool {
 }
 
 fn job(doc: DocId, root: usize, relative: PathBuf, stamp: Stamp, record: Option<&FileRecord>) -> Job {
-    // Equal bytes are parsed again all the same where the last reading failed.
-    let unless = record.filter(|record| holds_words(record.state) || record.state == FileState::Skipped);
+    // Equal bytes are parsed again all the same where the last reading failed, or is to be repeated.
+    let is_settled = |record: &&FileRecord| {
+        !record.is_due && (holds_words(record.state) || record.state == FileState::Skipped)
+    };
+    let unless = record.filter(is_settled);
     Job {
         doc,
         root,
@@ -427,6 +431,7 @@ mod tests {
             hash: None,
             state,
             reason: reason.map(str::to_owned),
+            is_due: false,
         }
     }
 
@@ -446,6 +451,7 @@ mod tests {
             (Some(record(FileState::Searchable, Some(stamp), None)), file.clone(), Verdict::Unchanged),
             (Some(record(FileState::LexicalOnly, Some(stamp), None)), file.clone(), Verdict::Unchanged),
             (Some(failed.clone()), file.clone(), Verdict::Unchanged),
+            (Some(FileRecord { is_due: true, ..failed }), file.clone(), Verdict::Read),
             (Some(record(FileState::Failed, Some(stamp), Some("permission"))), file.clone(), Verdict::Read),
             (Some(record(FileState::Failed, Some(other), Some("damaged"))), file.clone(), Verdict::Read),
             (Some(record(FileState::Searchable, Some(other), None)), file.clone(), Verdict::Read),

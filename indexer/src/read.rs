@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
             // The old stamp stays, so that the next look tries it again.
             Err(cause) if job.had_words => return Ok(Done::Unread(reason_of(&cause))),
             Err(_) if !is_here(&self.plan.roots[job.root]) => return Ok(Done::Busy),
-            Err(cause) => return Ok(update(job.stamp, None, Outcome::Failed { reason: reason_of(&cause) })),
+            Err(cause) => return Ok(update(job.stamp, None, failed(reason_of(&cause), false))),
         };
         let hash = ContentHash::of(&bytes);
         if job.unless == Some(hash) {
@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
     }
 
     fn reading(&self, path: &Path, bytes: Vec<u8>) -> Result<Reading> {
-        let failed = |reason, again| Ok(Reading { outcome: Outcome::Failed { reason }, again });
+        let failed = |reason, again| Ok(Reading { outcome: failed(reason, false), again });
         let parsed = catch_unwind(AssertUnwindSafe(|| self.run.parser.parse(path, &bytes)))
             .unwrap_or_else(|_| Err(ParseError::new(ParseErrorKind::Crashed, "the parser broke down")));
         drop(bytes);
@@ -254,6 +254,9 @@ impl<'a> Reader<'a> {
             Ok(document) => document,
             Err(error) if error.kind.is_skip() => {
                 return Ok(Reading { outcome: Outcome::Skipped { rule: error.reason }, again: false });
+            }
+            Err(error) if broke_down(error.kind) => {
+                return Ok(Reading { outcome: self::failed(error.reason, true), again: false });
             }
             Err(error) => return failed(error.reason, error.kind == ParseErrorKind::Unavailable),
         };
@@ -275,6 +278,15 @@ impl<'a> Reader<'a> {
         };
         Ok(Reading { outcome, again: false })
     }
+}
+
+fn failed(reason: String, broke_down: bool) -> Outcome {
+    Outcome::Failed { reason, broke_down }
+}
+
+/// Whether a parser failed in a way that may be the moment's fault: a machine without memory or time to spare.
+fn broke_down(kind: ParseErrorKind) -> bool {
+    matches!(kind, ParseErrorKind::Crashed | ParseErrorKind::Timeout)
 }
 
 /// Whether the tokeniser failed for a reason that it has with every text, not with this one.

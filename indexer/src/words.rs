@@ -184,7 +184,7 @@ impl<'r, 'c> Committer<'r, 'c> {
                         *(if job.is_new { &mut self.report.added } else { &mut self.report.changed }) += 1;
                     }
                     Outcome::Skipped { .. } => self.report.skipped += 1,
-                    Outcome::Failed { reason } => self.failed(path(), reason.clone()),
+                    Outcome::Failed { reason, .. } => self.failed(path(), reason.clone()),
                 }
                 self.batch.updates.push(update);
             }

@@ -28,6 +28,9 @@ fn main() -> ExitCode {
         cpu::complain(missing);
         return Exit::Failed.into();
     }
+    if let Some(done) = docent::parse_in_workers() {
+        return done;
+    }
     let words: Vec<OsString> = std::env::args_os().collect();
     let mut output = Output::before_parsing(&words);
     let cli = match Cli::try_parse_from(words) {

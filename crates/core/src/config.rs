@@ -65,11 +65,23 @@ pub struct IndexConfig {
     pub hidden: bool,
     /// Threads that parse; 0 for one per core.
     pub parse_threads: usize,
+    /// Processor time that a file may take to be read, in seconds; by the clock, three times as much.
+    pub parse_seconds: u64,
+    /// Memory that reading a file may take, in megabytes.
+    pub parse_memory_mb: u64,
 }
 
 impl Default for IndexConfig {
     fn default() -> Self {
-        Self { max_file_mb: 256, passage_tokens: 256, gitignore: false, hidden: false, parse_threads: 0 }
+        Self {
+            max_file_mb: 256,
+            passage_tokens: 256,
+            gitignore: false,
+            hidden: false,
+            parse_threads: 0,
+            parse_seconds: 60,
+            parse_memory_mb: 1024,
+        }
     }
 }
 
@@ -161,6 +173,8 @@ impl Config {
     fn validate(&self) -> Result<(), String> {
         let in_range = [
             ("index.passage_tokens", self.index.passage_tokens, 32, 8192),
+            ("index.parse_seconds", self.index.parse_seconds as usize, 1, 86_400),
+            ("index.parse_memory_mb", self.index.parse_memory_mb as usize, 128, 1 << 20),
             ("search.hits", self.search.hits, 1, 1000),
             ("search.candidates", self.search.candidates, 1, 10_000),
             ("ask.context_tokens", self.ask.context_tokens, 512, 1 << 20),

@@ -81,6 +81,10 @@ impl FileState {
     }
 }
 
+/// How often a file is read whose parser breaks down on it. Then it waits for new bytes, or for another version of
+/// docent.
+pub const MOST_ATTEMPTS: u32 = 3;
+
 /// What the catalog knows of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRecord {
@@ -98,6 +102,9 @@ pub struct FileRecord {
     pub state: FileState,
     /// Why it is skipped or failed.
     pub reason: Option<String>,
+    /// It is to be read again although it looks as it did: its parser broke down and the time to try again has come,
+    /// or another version of docent could not read it.
+    pub is_due: bool,
 }
 
 /// What became of a file that was read, or looked at and left out.
@@ -138,6 +145,9 @@ pub enum Outcome {
     Failed {
         /// Why, in words that a person understands.
         reason: String,
+        /// Its parser died or took too long, which may have been the moment's fault: it is tried again, later each
+        /// time, at most [`MOST_ATTEMPTS`] times in all.
+        broke_down: bool,
     },
 }
 

@@ -19,7 +19,9 @@ pub use document::{
     Block, BlockKind, DocumentBuilder, MOST_BLOCKS, ParsedDocument, Passage, embedded_text, heading_words,
 };
 pub use error::{Error, ErrorKind, ErrorReport, IoContext, Result};
-pub use files::{FileChange, FileRecord, FileState, FileUpdate, Outcome, Root, Stamp, WordsBatch};
+pub use files::{
+    FileChange, FileRecord, FileState, FileUpdate, MOST_ATTEMPTS, Outcome, Root, Stamp, WordsBatch,
+};
 pub use filter::Filter;
 pub use fold::{fold, fold_text, is_han, is_hangul, is_kana, is_unspaced};
 pub use home::{Home, make_private_dir, models_folder};

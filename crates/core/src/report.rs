@@ -190,6 +190,15 @@ pub struct FileReport {
     /// When it was last read (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub indexed: Option<String>,
+    /// The version of docent that read it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<String>,
+    /// How often its parser broke down on these bytes, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// When it is tried again (RFC 3339), where time alone may help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt: Option<String>,
     /// When it was last modified, as of the last reading (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<String>,

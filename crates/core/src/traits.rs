@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ContentHash, DocId, EmbedKey, FileChange, FileRecord, Filter, Generation, Location, ParsedDocument,
     PassageId, Result, Root, RootId, WordsBatch,
@@ -20,7 +22,8 @@ pub trait Parser: Send + Sync {
 }
 
 /// Why a file gave no document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ParseErrorKind {
     /// A password is needed.
     Encrypted,
@@ -62,7 +65,7 @@ impl ParseErrorKind {
 }
 
 /// Why a file gave no document, in words that a person understands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParseError {
     /// The class.
     pub kind: ParseErrorKind,

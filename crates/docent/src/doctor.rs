@@ -2,6 +2,7 @@
 
 use docent_core::{Embedder, Generator, Parser, models_folder};
 use docent_models::machine_memory;
+use docent_parse::workers::Seal;
 use serde::{Deserialize, Serialize};
 
 use crate::Engine;
@@ -71,11 +72,7 @@ impl Engine {
                 Some("`make models`, or name the library with DOCENT_PDFIUM".into()),
             ),
         }
-        let sample = inner.parser().parse(std::path::Path::new("sample.md"), b"# Sample\n\nText.\n");
-        match sample {
-            Ok(_) => report.add("parsers", "ok", "ready", None),
-            Err(error) => report.add("parsers", "failed", error.reason, None),
-        }
+        parsers(self, &mut report);
         watch_limits(self, &mut report);
         report.healthy = report.checks.iter().all(|check| check.state != "failed");
         report
@@ -126,6 +123,31 @@ fn home(engine: &Engine, report: &mut DoctorReport) {
             generation.map_or_else(|| "none yet".to_owned(), |generation| format!("generation {generation}"))
         },
     );
+}
+
+fn parsers(engine: &Engine, report: &mut DoctorReport) {
+    let inner = &engine.inner;
+    let sample = inner.parser().parse(std::path::Path::new("sample.md"), b"# Sample\n\nText.\n");
+    let seal = sample.and_then(|_| inner.workers().map(|pool| pool.seal()).transpose());
+    match seal {
+        Err(error) => report.add("parsers", "failed", error.reason, None),
+        Ok(None) => report.add("parsers", "ok", "in this process", None),
+        Ok(Some(Seal { system_calls: true, paths: true })) => {
+            report.add("parsers", "ok", "in sealed processes: no network, no programs, no files", None);
+        }
+        Ok(Some(Seal { system_calls, paths })) => {
+            let lacks = match (system_calls, paths) {
+                (false, false) => "seccomp and Landlock",
+                (false, true) => "seccomp",
+                _ => "Landlock",
+            };
+            let detail = format!("in processes of their own; this system lacks {lacks} to seal them");
+            let hint = "a parser that is taken over by a file could do more than read that file".to_owned();
+            // What is left of the seal holds on its own.
+            let state = if system_calls { "ok" } else { "warning" };
+            report.add("parsers", state, detail, (!system_calls).then_some(hint));
+        }
+    }
 }
 
 fn watch_limits(engine: &Engine, report: &mut DoctorReport) {

@@ -15,7 +15,10 @@ use docent_core::{
 };
 use docent_indexer::{Cancel, WatchHandle};
 use docent_models::ModelStore;
-use docent_parse::{ParseOptions, Parsers};
+use docent_parse::{
+    ParseOptions, Parsers,
+    workers::{WorkerLimits, WorkerPool},
+};
 use docent_query::AskEvent;
 use docent_store::{EmbedderIdentity, SharedStore, Store, StoreWriter};
 use tokio::sync::mpsc;
@@ -23,6 +26,7 @@ use tokio::sync::mpsc;
 use crate::{
     request::{AskRequest, Event, Request, Response, SearchRequest},
     roles::{ConfiguredEmbedder, ConfiguredGenerator},
+    workers,
 };
 
 /// A function that is told what happens, from any thread.
@@ -40,7 +44,8 @@ pub(crate) struct Inner {
     pub(crate) models: Arc<ModelStore>,
     pub(crate) embedder: Arc<ConfiguredEmbedder>,
     pub(crate) generator: Arc<ConfiguredGenerator>,
-    parser: OnceLock<Arc<Parsers>>,
+    parser: OnceLock<Arc<dyn Parser>>,
+    workers: OnceLock<Arc<WorkerPool>>,
     reading: Mutex<Option<Arc<Store>>>,
     writing: Mutex<Weak<StoreWriter>>,
     pub(crate) watching: Mutex<Option<WatchHandle>>,
@@ -62,6 +67,7 @@ impl Engine {
             embedder,
             generator,
             parser: OnceLock::new(),
+            workers: OnceLock::new(),
             reading: Mutex::default(),
             writing: Mutex::default(),
             watching: Mutex::default(),
@@ -227,15 +233,31 @@ impl Inner {
         EmbedderIdentity { id: self.embedder.id().to_owned(), dimensions: self.embedder.dimensions() }
     }
 
-    pub(crate) fn parser(&self) -> &Arc<Parsers> {
-        self.parser.get_or_init(|| {
-            let options = ParseOptions {
-                pdfium: self.models.pdfium(),
-                max_file: self.config.index.max_file_mb << 20,
-                ..ParseOptions::default()
-            };
-            Arc::new(Parsers::new(options))
+    pub(crate) fn parser(&self) -> &Arc<dyn Parser> {
+        self.parser.get_or_init(|| match self.workers() {
+            Some(pool) => pool.clone(),
+            None => Arc::new(Parsers::new(self.parse_options())),
         })
+    }
+
+    /// The processes that files are read in; `None` in a program that did not ask for them.
+    pub(crate) fn workers(&self) -> Option<&Arc<WorkerPool>> {
+        let command = workers::command()?;
+        Some(self.workers.get_or_init(|| {
+            let limits = WorkerLimits {
+                memory: self.config.index.parse_memory_mb << 20,
+                seconds: self.config.index.parse_seconds,
+            };
+            Arc::new(WorkerPool::new(command.clone(), self.parse_options(), limits))
+        }))
+    }
+
+    fn parse_options(&self) -> ParseOptions {
+        ParseOptions {
+            pdfium: self.models.pdfium(),
+            max_file: self.config.index.max_file_mb << 20,
+            ..ParseOptions::default()
+        }
     }
 
     /// The read side: of the writer that this process holds, else opened for reading; `None` where there is no

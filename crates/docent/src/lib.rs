@@ -25,6 +25,7 @@ mod indexing;
 mod request;
 mod roles;
 mod wire;
+mod workers;
 
 pub use docent_core::{
     AskReport, Block, BlockKind, CheckReport, Citation, CollectionReport, Config, Difference, DryRunReport,
@@ -43,3 +44,4 @@ pub use engine::{Answering, Engine, OnEvent};
 pub use evaluate::EvalRequest;
 pub use handover::Client;
 pub use request::{AddRequest, AskRequest, Event, RemoveReport, Request, Response, SearchRequest};
+pub use workers::parse_in_workers;

@@ -13,7 +13,8 @@
 //! line) and newlines inside cells are blanks. So the first line is the first row of `cells`, and the A1 range of any
 //! run of lines follows by counting.
 //!
-//! Nothing here prints, and no panic of a library gets out.
+//! Nothing here prints, and no panic of a library gets out. Files that are hostile are read in processes of their own:
+//! [`workers`].
 
 mod code;
 mod delimited;
@@ -33,6 +34,7 @@ mod sheets;
 mod spans;
 mod text;
 mod verbatim;
+pub mod workers;
 mod xml;
 
 use std::{
@@ -41,6 +43,7 @@ use std::{
 };
 
 use docent_core::{MOST_BLOCKS, ParseError, ParseErrorKind, ParsedDocument, Parser};
+use serde::{Deserialize, Serialize};
 use tracing::debug;
 
 use crate::{detect::Format, html::Patience};
@@ -48,7 +51,7 @@ use crate::{detect::Format, html::Patience};
 type Parsed = Result<ParsedDocument, ParseError>;
 
 /// What the parsers may use, and how much. Sizes are in bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ParseOptions {
     /// The pdfium library (`libpdfium.so`), loaded when the first PDF comes. Without it PDFs are
     /// [`ParseErrorKind::Unavailable`].
@@ -103,6 +106,12 @@ impl Parsers {
     /// The options they were made with.
     pub fn options(&self) -> &ParseOptions {
         &self.options
+    }
+
+    /// Loads what would else be loaded when the first file that needs it comes. A library that is missing is told of
+    /// with that file.
+    pub fn load_libraries(&self) {
+        pdf::load(&self.options);
     }
 
     /// Parses what may be a part of a message, `depth` messages deep. `patience` is that of the whole file.

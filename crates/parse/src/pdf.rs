@@ -1,11 +1,15 @@
 //! PDF through pdfium: pages, lines in reading order, paragraphs by the gaps between lines.
 
 use std::{
+    collections::HashSet,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use self::layout::{Headings, Line, Paragraph, clean, join};
+use self::{
+    layout::{Headings, Line, Paragraph, clean, join},
+    outline::Outline,
+};
 use crate::{ParseOptions, Parsed, damaged, encrypted, too_large};
 use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind};
 use pdfium_render::prelude::{
@@ -13,15 +17,28 @@ use pdfium_render::prelude::{
 };
 
 mod layout;
+mod outline;
+mod running;
 
 /// pdfium is bound once per process, and is not safe for use from several threads at once.
 static PDFIUM: Mutex<Option<Pdfium>> = Mutex::new(None);
 
-pub(crate) fn parse(bytes: &[u8], options: &ParseOptions) -> Parsed {
+/// Loads the library, if it is there.
+pub(crate) fn load(options: &ParseOptions) {
+    // Why it is not is said with the first PDF.
+    drop(bound(options));
+}
+
+fn bound(options: &ParseOptions) -> Result<MutexGuard<'static, Option<Pdfium>>, ParseError> {
     let mut bound = PDFIUM.lock().unwrap_or_else(PoisonError::into_inner);
     if bound.is_none() {
         *bound = Some(bind(options.pdfium.as_deref())?);
     }
+    Ok(bound)
+}
+
+pub(crate) fn parse(bytes: &[u8], options: &ParseOptions) -> Parsed {
+    let bound = bound(options)?;
     let Some(pdfium) = bound.as_ref() else { return Err(missing("it could not be loaded")) };
     let document = pdfium.load_pdf_from_byte_slice(bytes, None).map_err(|error| refused(&error))?;
     read(&document, options)
@@ -75,39 +92,46 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
     if let Some(title) = document.metadata().get(PdfDocumentMetadataTagType::Title) {
         builder.title(title.value().trim_matches(['\0', '\u{feff}']));
     }
-    let (mut text_bytes, mut unreadable) = (0usize, 0usize);
-    let mut all: Vec<(u32, Paragraph)> = Vec::new();
+    let mut text_bytes = 0;
+    let mut unreadable = HashSet::new();
+    let mut by_page: Vec<Vec<Line>> = Vec::new();
     for index in 0..count {
-        let Some(paragraphs) = i32::try_from(index)
+        let lines = i32::try_from(index)
             .ok()
             .and_then(|index| pages.get(index).ok())
-            .and_then(|page| paragraphs(&page))
-        else {
-            unreadable += 1;
-            all.push((index + 1, Paragraph::note("[this page cannot be read]")));
-            continue;
-        };
-        for paragraph in paragraphs {
-            text_bytes += paragraph.text.len();
-            all.push((index + 1, paragraph));
-        }
+            .and_then(|page| lines(&page))
+            .unwrap_or_else(|| {
+                unreadable.insert(index);
+                Vec::new()
+            });
+        text_bytes += lines.iter().map(|line| line.text.len() + 1).sum::<usize>();
         if text_bytes > options.max_text {
             return Err(too_large(format!("more than {} MB of text", options.max_text >> 20)));
         }
+        by_page.push(lines);
     }
-    if unreadable == count as usize {
+    if unreadable.len() == count as usize {
         return Err(damaged("damaged: none of its pages can be read"));
     }
-    if all.len() == unreadable {
+    running::strip(&mut by_page);
+    let mut all: Vec<(u32, Paragraph)> = Vec::new();
+    for (index, lines) in (0..count).zip(by_page) {
+        if unreadable.contains(&index) {
+            all.push((index + 1, Paragraph::note("[this page cannot be read]")));
+        }
+        all.extend(join(&lines).into_iter().map(|paragraph| (index + 1, paragraph)));
+    }
+    if all.len() == unreadable.len() {
         return Err(ParseError::new(
             ParseErrorKind::Empty,
             "no text layer: a scan? (OCR is not built in yet)",
         ));
     }
+    let outline = Outline::of(document);
     let headings = Headings::of(all.iter().map(|(_, paragraph)| paragraph), count);
     for (page, paragraph) in &all {
         let place = Location { page: Some(*page), ..Location::default() };
-        match headings.level(paragraph) {
+        match outline.level(*page, &paragraph.text).or_else(|| headings.level(paragraph)) {
             Some(level) => builder.heading(level, &paragraph.text, place),
             None => builder.push(BlockKind::Paragraph, &paragraph.text, place),
         }
@@ -115,7 +139,7 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
     Ok(builder.finish())
 }
 
-fn paragraphs(page: &PdfPage<'_>) -> Option<Vec<Paragraph>> {
+fn lines(page: &PdfPage<'_>) -> Option<Vec<Line>> {
     let text = page.text().ok()?;
     let mut lines = Vec::new();
     let mut line = Line::default();
@@ -133,7 +157,7 @@ fn paragraphs(page: &PdfPage<'_>) -> Option<Vec<Paragraph>> {
         push_units(&mut units, value);
     }
     close_line(&mut lines, &mut line, &mut units);
-    Some(join(&lines))
+    Some(lines)
 }
 
 /// pdfium gives UTF-16 halves of characters beyond the first plane on some builds, whole ones on others.

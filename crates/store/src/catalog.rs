@@ -56,6 +56,9 @@ CREATE TABLE documents (
     pages INTEGER,
     first_seen TEXT NOT NULL,
     indexed TEXT,
+    reader TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retry_at INTEGER,
     UNIQUE (root, path)
 );
 CREATE INDEX documents_by_hash ON documents (hash) WHERE hash IS NOT NULL;
@@ -71,6 +74,16 @@ CREATE INDEX passages_by_doc ON passages (doc, position);
 CREATE INDEX passages_by_key ON passages (embed_key) WHERE has_vector = 1;
 CREATE INDEX passages_waiting ON passages (doc, position) WHERE has_vector = 0;
 CREATE TABLE journal (generation INTEGER PRIMARY KEY, entry TEXT NOT NULL);
+";
+
+/// The version of docent that reads files here.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Columns that were added to `documents` without a new format: who does not know them leaves them alone.
+const ADDED: &str = "
+ALTER TABLE documents ADD COLUMN reader TEXT;
+ALTER TABLE documents ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE documents ADD COLUMN retry_at INTEGER;
 ";
 
 /// The catalog, one connection shared by this process's threads.
@@ -91,7 +104,10 @@ impl Catalog {
         let catalog = Self::connected(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let format: Option<String> = catalog.meta("format")?;
         match format.as_deref().map(str::parse::<u32>) {
-            Some(Ok(FORMAT)) => Ok(Some(catalog)),
+            Some(Ok(FORMAT)) => {
+                catalog.add_columns()?;
+                Ok(Some(catalog))
+            }
             // A kill while it was made: the transaction that writes the schema did not finish.
             None => Ok(None),
             Some(other) => Err(Error::new(
@@ -105,6 +121,18 @@ impl Catalog {
             .at(path)
             .hint("use the docent that wrote it, or move the home folder away and add the folders again")),
         }
+    }
+
+    /// Adds the columns that an older docent did not make.
+    fn add_columns(&self) -> Result<()> {
+        const HAS: &str = "SELECT 1 FROM pragma_table_info('documents') WHERE name = 'retry_at'";
+        if self.read(|connection| connection.prepare(HAS)?.exists([]))? {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            // Another process may have been faster.
+            if transaction.prepare(HAS)?.exists([])? { Ok(()) } else { transaction.execute_batch(ADDED) }
+        })
     }
 
     /// Makes a new catalog at `path` for an index built with `embedder`.

@@ -167,6 +167,7 @@ impl StoreWriter {
             language: None,
             pages: None,
             passages: Vec::new(),
+            broke_down: false,
         };
         match outcome {
             Outcome::Indexed { mime, title, language, pages, passages } => DocumentEntry {
@@ -180,9 +181,12 @@ impl StoreWriter {
             Outcome::Skipped { rule } => {
                 DocumentEntry { state: FileState::Skipped, reason: Some(rule.clone()), ..empty }
             }
-            Outcome::Failed { reason } => {
-                DocumentEntry { state: FileState::Failed, reason: Some(reason.clone()), ..empty }
-            }
+            Outcome::Failed { reason, broke_down } => DocumentEntry {
+                state: FileState::Failed,
+                reason: Some(reason.clone()),
+                broke_down: *broke_down,
+                ..empty
+            },
         }
     }
 }

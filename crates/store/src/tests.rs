@@ -1,5 +1,6 @@
 //! The two stores as one: what is published, what survives, what is undone.
 
+mod attempts;
 mod damage;
 
 use std::{
@@ -192,7 +193,7 @@ fn a_file_that_cannot_be_read_any_more_loses_its_passages() {
     index.write("a.txt", &["alpha words"]);
     index.embed_all();
     let mut update = index.update("a.txt", &[], 5);
-    update.outcome = Outcome::Failed { reason: "password needed".into() };
+    update.outcome = Outcome::Failed { reason: "password needed".into(), broke_down: false };
     index.writer.commit_words(WordsBatch { updates: vec![update], removed: vec![] }).unwrap();
     assert!(found(&*index.snapshot(), "alpha", &[]).is_empty());
     assert_eq!(index.writer.store().status().unwrap().failures[0].reason, "password needed");

@@ -295,6 +295,7 @@ impl IndexStore for FakeStore {
                 hash: None,
                 state: FileState::Pending,
                 reason: None,
+                is_due: false,
             };
             state
                 .documents
@@ -384,7 +385,7 @@ impl IndexStore for FakeStore {
                     document.record.state = FileState::Skipped;
                     document.record.reason = Some(rule.clone());
                 }
-                Outcome::Failed { reason } => {
+                Outcome::Failed { reason, .. } => {
                     document.record.state = FileState::Failed;
                     document.record.reason = Some(reason.clone());
                 }

@@ -23,3 +23,4 @@ mod privacy;
 mod traced;
 mod watching;
 mod watching_roots;
+mod workers;

@@ -109,6 +109,10 @@ pub(crate) fn file(report: &FileReport) -> String {
         Some(vectors) => format!("{}, {} with a vector", number(passages), number(vectors)),
         None => number(passages),
     });
+    let read = report.indexed.as_ref().map(|when| match &report.reader {
+        Some(version) => format!("{when} by docent {version}"),
+        None => when.clone(),
+    });
     let facts = [
         ("collection", report.collection.clone()),
         ("title", report.title.clone()),
@@ -118,7 +122,9 @@ pub(crate) fn file(report: &FileReport) -> String {
         ("passages", passages),
         ("modified", report.modified.clone()),
         ("first seen", report.first_seen.clone()),
-        ("indexed", report.indexed.clone()),
+        ("read", read),
+        ("broke down", report.attempts.map(|attempts| count(u64::from(attempts), "time"))),
+        ("next attempt", report.next_attempt.clone()),
     ];
     for (name, value) in facts {
         if let Some(value) = value {

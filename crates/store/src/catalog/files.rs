@@ -13,7 +13,15 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::Catalog;
 
-const RECORD: &str = "SELECT id, root, path, size, mtime_ns, inode, hash, state, reason FROM documents";
+/// The last column says whether a file is due: the time has come, or the clock was put back since, or another version
+/// of docent read its bytes and could do nothing with them.
+const RECORD: &str = concat!(
+    "SELECT id, root, path, size, mtime_ns, inode, hash, state, reason,
+        coalesce(retry_at NOT BETWEEN unixepoch() + 1 AND unixepoch() + 7200, 0)
+            OR (state IN ('failed', 'skipped') AND hash IS NOT NULL AND reader IS NOT '",
+    env!("CARGO_PKG_VERSION"),
+    "') FROM documents"
+);
 
 impl Catalog {
     /// The files of `root` at or below `under`.
@@ -210,6 +218,7 @@ pub(super) fn record_from(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         hash: hash_from(row, 6)?.map(ContentHash),
         state: state_from(row.get_ref(7)?.as_str()?),
         reason: row.get(8)?,
+        is_due: row.get(9)?,
     })
 }
 

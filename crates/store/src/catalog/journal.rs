@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use docent_core::{ContentHash, DocId, EmbedKey, FileState, Generation, PassageId, Result, Stamp};
+use docent_core::{
+    ContentHash, DocId, EmbedKey, FileState, Generation, MOST_ATTEMPTS, PassageId, Result, Stamp,
+};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, files::mark_dirty, passages::settle};
+use super::{Catalog, VERSION, files::mark_dirty, passages::settle};
 
 /// What the catalog has to say once a generation is published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +56,9 @@ pub(crate) struct DocumentEntry {
     pub(crate) pages: Option<u32>,
     /// In order. A passage that is known keeps its vector.
     pub(crate) passages: Vec<(PassageId, EmbedKey)>,
+    /// Its parser died or took too long.
+    #[serde(default)]
+    pub(crate) broke_down: bool,
 }
 
 impl Catalog {
@@ -197,10 +202,13 @@ fn apply_document(
         FileState::Searchable if waiting => FileState::LexicalOnly,
         state => state,
     };
+    let attempts = if document.broke_down { attempts_before(transaction, document)? + 1 } else { 0 };
+    let retry_at = retry_at(attempts);
     transaction
         .prepare_cached(
             "UPDATE documents SET size = ?2, mtime_ns = ?3, inode = ?4, hash = ?5, state = ?6, reason = ?7, mime = ?8,
-                title = ?9, language = ?10, pages = ?11, indexed = ?12 WHERE id = ?1",
+                title = ?9, language = ?10, pages = ?11, indexed = ?12, reader = ?13, attempts = ?14, retry_at = ?15
+             WHERE id = ?1",
         )?
         .execute(params![
             document.doc.0,
@@ -215,6 +223,30 @@ fn apply_document(
             document.language,
             document.pages,
             now,
+            VERSION,
+            attempts,
+            retry_at,
         ])?;
     Ok(())
+}
+
+/// How often a parser of this version broke down on these bytes before.
+fn attempts_before(transaction: &Transaction<'_>, document: &DocumentEntry) -> rusqlite::Result<u32> {
+    let hash = document.hash.map(|hash| hash.0.0);
+    let before = transaction
+        .prepare_cached("SELECT attempts FROM documents WHERE id = ?1 AND hash IS ?2 AND reader = ?3")?
+        .query_row(params![document.doc.0, hash, VERSION], |row| row.get(0))
+        .optional()?;
+    Ok(before.unwrap_or(0))
+}
+
+/// Seconds since 1970 from which on a file is tried again whose parser broke down `attempts` times; `None`: no time is
+/// going to help.
+fn retry_at(attempts: u32) -> Option<i64> {
+    let wait = match attempts {
+        0 | MOST_ATTEMPTS.. => return None,
+        1 => 60,
+        _ => 3600,
+    };
+    Some(jiff::Timestamp::now().as_second() + wait)
 }

@@ -110,6 +110,7 @@ impl Catalog {
                 connection
                     .prepare_cached(
                         "SELECT state, reason, mime, title, language, pages, first_seen, indexed, mtime_ns,
+                            reader, attempts, retry_at,
                             (SELECT count(*) FROM passages WHERE doc = documents.id),
                             (SELECT count(*) FROM passages WHERE doc = documents.id AND has_vector = 1)
                          FROM documents WHERE root = ?1 AND path = ?2",
@@ -126,10 +127,13 @@ impl Catalog {
                             title: row.get(3)?,
                             language: row.get(4)?,
                             pages: row.get(5)?,
-                            passages: Some(row.get::<_, i64>(9)? as u64),
-                            vectors: Some(row.get::<_, i64>(10)? as u64),
+                            passages: Some(row.get::<_, i64>(12)? as u64),
+                            vectors: Some(row.get::<_, i64>(13)? as u64),
                             first_seen: row.get(6)?,
                             indexed: row.get(7)?,
+                            reader: row.get(9)?,
+                            attempts: Some(row.get(10)?).filter(|attempts| *attempts > 0),
+                            next_attempt: row.get::<_, Option<i64>>(11)?.and_then(rfc3339_seconds),
                             modified: mtime.and_then(rfc3339),
                         })
                     })
@@ -146,6 +150,11 @@ impl Catalog {
 /// Nanoseconds since 1970 as RFC 3339.
 fn rfc3339(nanoseconds: i64) -> Option<String> {
     jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).ok().map(|time| time.to_string())
+}
+
+/// Seconds since 1970 as RFC 3339.
+fn rfc3339_seconds(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
 }
 
 fn add(counts: &mut FileCounts, state: FileState, unavailable: bool, count: u64) {

@@ -1,0 +1,456 @@
+//! The parent's side: hands files to workers, and replaces those that die, hang or swell.
+
+use std::{
+    ffi::OsString,
+    io::{self, BufReader, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use docent_core::{MOST_BLOCKS, ParseError, ParseErrorKind, ParsedDocument, Parser};
+use tracing::debug;
+
+use super::{
+    Answer, Greeting, LONGEST, Seal, Setup, WorkerLimits, read_frame, read_json, write_frame, write_json,
+};
+use crate::{ParseOptions, Parsed, damaged, too_large};
+
+/// A worker that has nothing to do ends after this time.
+const IDLE: Duration = Duration::from_secs(20);
+/// A worker that has read this many files is replaced, ...
+const MOST_FILES: u32 = 1000;
+/// ... and so is one that has read a file or written a text of this many bytes: memory does not come back.
+const LARGE: usize = 8 << 20;
+/// What is looked at of a dead worker's last words.
+const LAST_WORDS: u64 = 4096;
+/// Signals that no parser causes. That one came says nothing about the file.
+const FROM_OUTSIDE: [&str; 4] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
+/// How long a worker may take to come up.
+const STARTING: Duration = Duration::from_secs(30);
+
+/// How a worker is started: a program that calls [`serve`](super::serve).
+#[derive(Clone, Debug)]
+pub struct WorkerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// What makes it a worker.
+    pub arguments: Vec<OsString>,
+}
+
+/// A [`Parser`] that parses in child processes, one for each thread that calls it at the same time.
+///
+/// A worker that dies or takes too long is replaced; its file gets the reason. Nothing is started before the first
+/// file comes, and idle workers end.
+#[derive(Debug)]
+pub struct WorkerPool {
+    shared: Arc<Shared>,
+    orders: OnceLock<Sender<Order>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    command: WorkerCommand,
+    options: ParseOptions,
+    limits: WorkerLimits,
+    idle: Mutex<Vec<(Worker, Instant)>>,
+}
+
+/// What is asked of the keeper.
+enum Order {
+    Start(SyncSender<io::Result<Worker>>),
+    /// Kill this worker at that time, unless it is forgotten before.
+    Watch(Instant, Weak<Life>),
+    /// A worker went to rest.
+    Resting,
+}
+
+/// A child process; it is killed when nobody knows it any more.
+#[derive(Debug)]
+struct Life {
+    child: Mutex<Child>,
+    /// It was killed because its time was up.
+    late: AtomicBool,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // It is waited for, so that no dead process is left behind.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+#[derive(Debug)]
+struct Worker {
+    life: Arc<Life>,
+    input: BufWriter<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    last_words: Option<io::PipeReader>,
+    seal: Seal,
+    files: u32,
+}
+
+/// What happened to a file in a worker.
+enum Fate {
+    Answered(Parsed),
+    /// The worker is dead, or talks nonsense.
+    Died(ParseError),
+}
+
+impl WorkerPool {
+    /// Workers of `command`, each under `limits`.
+    pub fn new(command: WorkerCommand, options: ParseOptions, limits: WorkerLimits) -> Self {
+        let shared = Shared { command, options, limits, idle: Mutex::default() };
+        Self { shared: Arc::new(shared), orders: OnceLock::new() }
+    }
+
+    /// What a worker gives up on this machine. Starts one if none is there.
+    ///
+    /// # Errors
+    /// No worker can be started.
+    pub fn seal(&self) -> Result<Seal, ParseError> {
+        let worker = self.worker()?;
+        let seal = worker.seal;
+        self.rest(worker);
+        Ok(seal)
+    }
+
+    fn worker(&self) -> Result<Worker, ParseError> {
+        if let Some((worker, _)) = lock(&self.shared.idle).pop() {
+            return Ok(worker);
+        }
+        let (sender, started) = sync_channel(1);
+        let ordered = self.keeper().send(Order::Start(sender));
+        let worker = ordered.ok().and_then(|()| started.recv().ok());
+        let broken = |cause: &dyn std::fmt::Display| {
+            let program = self.shared.command.program.display();
+            let reason = format!("no process to read it in: {program} cannot be started: {cause}");
+            ParseError::new(ParseErrorKind::Unavailable, reason)
+        };
+        let mut worker =
+            worker.ok_or_else(|| broken(&"nobody starts it"))?.map_err(|cause| broken(&cause))?;
+        self.watch(&worker, STARTING);
+        let greeting: Greeting = read_json(&mut worker.output).map_err(|cause| broken(&cause))?;
+        worker.seal = greeting.seal;
+        Ok(worker)
+    }
+
+    fn parse_in_worker(&self, path: &Path, bytes: &[u8]) -> Parsed {
+        let mut worker = self.worker()?;
+        let was_used = worker.files > 0;
+        match self.give(&mut worker, path, bytes) {
+            Fate::Answered(parsed) => {
+                let text = parsed.as_ref().map_or(0, |document| document.text.len());
+                if worker.files < MOST_FILES && bytes.len().max(text) < LARGE {
+                    self.rest(worker);
+                }
+                parsed
+            }
+            // It may have died of what it read before.
+            Fate::Died(error) if was_used && error.kind != ParseErrorKind::Timeout => {
+                drop(worker);
+                let mut fresh = self.fresh_worker()?;
+                match self.give(&mut fresh, path, bytes) {
+                    Fate::Answered(parsed) => parsed,
+                    Fate::Died(error) => Err(error),
+                }
+            }
+            Fate::Died(error) => Err(error),
+        }
+    }
+
+    fn fresh_worker(&self) -> Result<Worker, ParseError> {
+        loop {
+            let worker = self.worker()?;
+            if worker.files == 0 {
+                return Ok(worker);
+            }
+        }
+    }
+
+    fn give(&self, worker: &mut Worker, path: &Path, bytes: &[u8]) -> Fate {
+        let limits = self.shared.limits;
+        self.watch(worker, Duration::from_secs(limits.seconds * WorkerLimits::PATIENCE));
+        worker.files += 1;
+        match exchange(worker, path, bytes, self.shared.options.max_text) {
+            Ok(parsed) => Fate::Answered(parsed),
+            Err(broken) => Fate::Died(worker.cause_of_death(&broken, limits)),
+        }
+    }
+
+    /// Puts a worker back for the next file.
+    fn rest(&self, worker: Worker) {
+        lock(&self.shared.idle).push((worker, Instant::now()));
+        let _ = self.keeper().send(Order::Resting);
+    }
+
+    fn watch(&self, worker: &Worker, time: Duration) {
+        let _ = self.keeper().send(Order::Watch(Instant::now() + time, Arc::downgrade(&worker.life)));
+    }
+
+    fn keeper(&self) -> &Sender<Order> {
+        self.orders.get_or_init(|| {
+            let (sender, orders) = channel();
+            let shared = Arc::downgrade(&self.shared);
+            // A worker dies with the thread that started it (`seal::die_with`), so that is one which stays.
+            let keep = move || Keeper { shared, watched: Vec::new() }.keep(&orders);
+            if let Err(cause) = thread::Builder::new().name("parse-workers".into()).spawn(keep) {
+                debug!(%cause, "no thread for the workers");
+            }
+            sender
+        })
+    }
+}
+
+impl Parser for WorkerPool {
+    fn parse(&self, path: &Path, bytes: &[u8]) -> Parsed {
+        let started = Instant::now();
+        let parsed = self.parse_in_worker(path, bytes);
+        match &parsed {
+            Ok(document) => debug!(
+                path = %path.display(),
+                mime = document.mime,
+                blocks = document.blocks.len(),
+                ms = started.elapsed().as_millis(),
+                "parsed"
+            ),
+            Err(error) => debug!(path = %path.display(), kind = error.kind.as_str(), %error, "not parsed"),
+        }
+        parsed
+    }
+}
+
+/// Sends a file and takes what comes back, which is believed no more than any other input.
+fn exchange(worker: &mut Worker, path: &Path, bytes: &[u8], max_text: usize) -> io::Result<Parsed> {
+    // The name decides between formats; where the file lies is none of the worker's business.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    write_frame(&mut worker.input, name.as_bytes())?;
+    write_frame(&mut worker.input, bytes)?;
+    worker.input.flush()?;
+    let answer: Answer = serde_json::from_slice(&read_frame(&mut worker.output, LONGEST)?)?;
+    Ok(match answer {
+        Answer::Refused(error) => Err(error),
+        Answer::Parsed(mut document) => {
+            let text = read_frame(&mut worker.output, max_text as u64)?;
+            let nonsense = || io::Error::new(io::ErrorKind::InvalidData, "no such document can be");
+            document.text = String::from_utf8(text).map_err(|_| nonsense())?;
+            if !is_sound(&document) {
+                return Err(nonsense());
+            }
+            Ok(document)
+        }
+    })
+}
+
+/// Whether the blocks are ranges of the text, one behind the other.
+fn is_sound(document: &ParsedDocument) -> bool {
+    let mut end = 0;
+    document.blocks.len() <= MOST_BLOCKS
+        && document.blocks.iter().all(|block| {
+            let text = document.text.get(block.range.clone());
+            let follows = block.range.start >= end;
+            end = block.range.end;
+            follows && text.is_some_and(|text| text.is_char_boundary(block.header))
+        })
+}
+
+impl Worker {
+    /// Why it answers no more.
+    fn cause_of_death(&mut self, broken: &io::Error, limits: WorkerLimits) -> ParseError {
+        // It may be alive, and only have closed the pipe. What a dead one died of stays as it was.
+        let mut child = lock(&self.life.child);
+        let _ = child.kill();
+        let status = child.wait().ok();
+        drop(child);
+        let is_nonsense = broken.kind() == io::ErrorKind::InvalidData;
+        let timeout = |seconds: u64, what: &str| {
+            ParseError::new(ParseErrorKind::Timeout, format!("took longer than {seconds} s{what}"))
+        };
+        if self.life.late.load(Ordering::Relaxed) {
+            return timeout(limits.seconds * WorkerLimits::PATIENCE, "");
+        }
+        let signal = status.and_then(signal_of);
+        if signal == Some("SIGXCPU") {
+            return timeout(limits.seconds, " of processor time");
+        }
+        if signal == Some("SIGABRT") && self.ran_out_of_memory() {
+            return too_large(format!("needed more than {} MB of memory to be read", limits.memory >> 20));
+        }
+        if signal == Some("SIGSYS") {
+            let reason = "its parser tried to do what it may not, and was stopped: is the file an attack?";
+            return ParseError::new(ParseErrorKind::Crashed, reason);
+        }
+        if signal.is_some_and(|signal| FROM_OUTSIDE.contains(&signal)) {
+            let reason = "the process that read it was ended from outside";
+            return ParseError::new(ParseErrorKind::Unavailable, reason);
+        }
+        if is_nonsense {
+            return damaged("damaged: its parser got lost in it");
+        }
+        let how = signal.map_or_else(String::new, |signal| format!(" ({signal})"));
+        ParseError::new(ParseErrorKind::Crashed, format!("its parser broke down on it{how}"))
+    }
+
+    /// Looks for the message of Rust's allocator. Nothing else of it is used: it may hold text of the document.
+    fn ran_out_of_memory(&mut self) -> bool {
+        let mut words = Vec::new();
+        let Some(pipe) = self.last_words.take() else { return false };
+        let _ = pipe.take(LAST_WORDS).read_to_end(&mut words);
+        String::from_utf8_lossy(&words).contains("memory allocation of")
+    }
+}
+
+#[cfg(unix)]
+fn signal_of(status: ExitStatus) -> Option<&'static str> {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use rustix::process::Signal;
+    let number = status.signal()?;
+    let known = [
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::SYS, "SIGSYS"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::TRAP, "SIGTRAP"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::INT, "SIGINT"),
+        (Signal::HUP, "SIGHUP"),
+        (Signal::QUIT, "SIGQUIT"),
+    ];
+    let name = known.iter().find(|(signal, _)| signal.as_raw() == number);
+    Some(name.map_or("an unknown signal", |(_, name)| name))
+}
+
+#[cfg(not(unix))]
+fn signal_of(_status: ExitStatus) -> Option<&'static str> {
+    None
+}
+
+/// The thread that starts workers, ends idle ones, and kills those whose time is up.
+struct Keeper {
+    shared: Weak<Shared>,
+    watched: Vec<(Instant, Weak<Life>)>,
+}
+
+impl Keeper {
+    fn keep(mut self, orders: &Receiver<Order>) {
+        loop {
+            let order = match self.next_look() {
+                Some(at) => orders.recv_timeout(at.saturating_duration_since(Instant::now())),
+                None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match order {
+                Ok(Order::Start(answer)) => {
+                    let Some(shared) = self.shared.upgrade() else { return };
+                    // Without a taker, the worker is dropped and ends.
+                    let _ = answer.send(start(&shared));
+                }
+                Ok(Order::Watch(until, life)) => {
+                    // A worker has one time that counts: that of its last file.
+                    self.watched.retain(|(_, other)| !other.ptr_eq(&life) && other.strong_count() > 0);
+                    self.watched.push((until, life));
+                }
+                Ok(Order::Resting) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.look();
+        }
+    }
+
+    fn next_look(&self) -> Option<Instant> {
+        let resting = self.shared.upgrade().and_then(|shared| {
+            let oldest = lock(&shared.idle).iter().map(|(_, since)| *since).min();
+            oldest.map(|since| since + IDLE)
+        });
+        self.watched.iter().map(|(until, _)| *until).chain(resting).min()
+    }
+
+    fn look(&mut self) {
+        let now = Instant::now();
+        let ended: Vec<(Worker, Instant)> = self.shared.upgrade().map_or_else(Vec::new, |shared| {
+            let mut idle = lock(&shared.idle);
+            // Whoever rests is not late.
+            self.watched.retain(|(_, life)| {
+                !idle.iter().any(|(worker, _)| std::ptr::eq(Arc::as_ptr(&worker.life), life.as_ptr()))
+            });
+            idle.extract_if(.., |(_, since)| now.duration_since(*since) >= IDLE).collect()
+        });
+        drop(ended);
+        self.watched.retain(|(until, life)| {
+            if *until > now {
+                return true;
+            }
+            if let Some(life) = life.upgrade() {
+                life.late.store(true, Ordering::Relaxed);
+                let _ = lock(&life.child).kill();
+            }
+            false
+        });
+    }
+}
+
+/// Starts a worker and tells it what it is.
+fn start(shared: &Shared) -> io::Result<Worker> {
+    let mut command = Command::new(&shared.command.program);
+    command.args(&shared.command.arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    // It needs nothing of what this process was told, and nothing of where it was started.
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt as _;
+        // In a group of its own: Ctrl-C is for the parent to answer.
+        command.env_clear().current_dir("/").process_group(0);
+        command.envs(std::env::var_os("LD_LIBRARY_PATH").map(|folders| ("LD_LIBRARY_PATH", folders)));
+    }
+    let last_words = hear_last_words(&mut command)?;
+    let mut child = command.spawn()?;
+    drop(command);
+    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(io::Error::other("it has no pipes"));
+    };
+    let life = Arc::new(Life { child: Mutex::new(child), late: AtomicBool::new(false) });
+    let mut worker = Worker {
+        life,
+        input: BufWriter::new(input),
+        output: BufReader::new(output),
+        last_words,
+        seal: Seal::default(),
+        files: 0,
+    };
+    let setup = Setup { options: shared.options.clone(), limits: shared.limits, parent: std::process::id() };
+    write_json(&mut worker.input, &setup)?;
+    worker.input.flush()?;
+    Ok(worker)
+}
+
+/// A pipe for what the worker says when it dies. It never waits for a reader: what does not fit is lost.
+#[cfg(unix)]
+fn hear_last_words(command: &mut Command) -> io::Result<Option<io::PipeReader>> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    let (reader, writer) = io::pipe()?;
+    fcntl_setfl(&writer, fcntl_getfl(&writer)? | OFlags::NONBLOCK)?;
+    command.stderr(writer);
+    Ok(Some(reader))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+fn hear_last_words(command: &mut Command) -> io::Result<Option<io::PipeReader>> {
+    command.stderr(Stdio::null());
+    Ok(None)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

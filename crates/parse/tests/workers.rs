@@ -1,0 +1,272 @@
+//! Workers that do what they must not, and what becomes of them. This program is the worker, too.
+
+#![expect(clippy::unwrap_used, reason = "tests fail so")]
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    net::{TcpStream, UdpSocket},
+    path::Path,
+    process::{Command, ExitCode},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use docent_core::{ParseError, ParseErrorKind, ParsedDocument, Parser};
+use docent_parse::{
+    ParseOptions, Parsers,
+    workers::{WorkerCommand, WorkerLimits, WorkerPool, serve_with},
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+const WORKER: &str = "be-a-worker";
+const MB: usize = 1 << 20;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(WORKER) {
+        return serve_with(|options| Hostile(Parsers::new(options)));
+    }
+    let tests = [
+        ("documents_come_through_unchanged", documents_come_through_unchanged as fn() -> Result<(), Failed>),
+        ("errors_come_through_unchanged", errors_come_through_unchanged),
+        ("a_worker_that_dies_costs_one_file", a_worker_that_dies_costs_one_file),
+        ("a_worker_that_hangs_is_killed", a_worker_that_hangs_is_killed),
+        ("a_worker_that_swells_is_stopped", a_worker_that_swells_is_stopped),
+        ("what_a_worker_says_is_checked", what_a_worker_says_is_checked),
+        ("what_a_library_prints_is_no_answer", what_a_library_prints_is_no_answer),
+        ("many_threads_have_many_workers", many_threads_have_many_workers),
+        ("a_program_that_is_missing_is_named", a_program_that_is_missing_is_named),
+        #[cfg(target_os = "linux")]
+        ("a_worker_gets_out_nowhere", a_worker_gets_out_nowhere),
+        #[cfg(target_os = "linux")]
+        ("workers_end_with_their_pool", workers_end_with_their_pool),
+    ];
+    let trials = tests.map(|(name, test)| Trial::test(name, test)).into_iter().collect();
+    // One at a time: one of them counts processes.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A parser that was taken over: the name of the file says what it does.
+struct Hostile(Parsers);
+
+impl Parser for Hostile {
+    fn parse(&self, path: &Path, bytes: &[u8]) -> Result<ParsedDocument, ParseError> {
+        let argument = String::from_utf8_lossy(bytes).into_owned();
+        // What an attempt came to, where the process lives on.
+        let told = |outcome: std::io::Result<String>| {
+            let outcome = outcome.unwrap_or_else(|error| format!("refused: {:?}", error.kind()));
+            self.0.parse("told.txt".as_ref(), outcome.as_bytes())
+        };
+        match path.to_str().unwrap_or_default() {
+            "abort" => std::process::abort(),
+            "exit" => std::process::exit(0),
+            "hang" => loop {
+                thread::sleep(Duration::from_secs(1));
+            },
+            "spin" => loop {
+                std::hint::black_box(0);
+            },
+            "swell" => told(Ok(vec![b'x'; 2048 * MB].len().to_string())),
+            "many-blocks" => {
+                let mut document = self.0.parse("a.md".as_ref(), b"# One\n\nTwo\n")?;
+                document.blocks[1].range = 3..900;
+                Ok(document)
+            }
+            "print" => {
+                print!("{}", "printed".repeat(1000));
+                std::io::stdout().flush().ok();
+                told(Ok("printed".into()))
+            }
+            "tcp" => told(TcpStream::connect(argument).map(|_| "connected".into())),
+            "udp" => told(UdpSocket::bind("127.0.0.1:0").map(|_| "bound".into())),
+            "program" => told(Command::new(argument).output().map(|_| "ran".into())),
+            "read" => told(File::open(argument).map(|_| "opened".into())),
+            "list" => told(std::fs::read_dir(argument).map(|_| "listed".into())),
+            "create" => told(File::create(argument).map(|_| "created".into())),
+            "delete" => told(std::fs::remove_file(argument).map(|()| "deleted".into())),
+            _ => self.0.parse(path, bytes),
+        }
+    }
+}
+
+fn pool(limits: WorkerLimits) -> WorkerPool {
+    let command = WorkerCommand { program: std::env::current_exe().unwrap(), arguments: vec![WORKER.into()] };
+    WorkerPool::new(command, ParseOptions::default(), limits)
+}
+
+fn parse(pool: &WorkerPool, name: &str, bytes: &[u8]) -> Result<ParsedDocument, ParseError> {
+    pool.parse(Path::new(name), bytes)
+}
+
+/// That `pool` still reads files.
+fn assert_works(pool: &WorkerPool) {
+    assert_eq!(parse(pool, "fine.md", b"# Leave\n\n30 days.\n").unwrap().text, "# Leave\n\n30 days.\n");
+}
+
+fn documents_come_through_unchanged() -> Result<(), Failed> {
+    let pool = pool(WorkerLimits::default());
+    let long = format!("# Terms\n\n{}", "合同 terms; \u{1f600}\n\n".repeat(200_000));
+    for (name, text) in [("a.md", "# Leave\n\n- 30 days\n"), ("b.csv", "a,b\n1,2\n"), ("c.md", &long)] {
+        let here = Parsers::new(ParseOptions::default()).parse(Path::new(name), text.as_bytes());
+        assert_eq!(parse(&pool, name, text.as_bytes()), here, "{name}");
+    }
+    Ok(())
+}
+
+fn errors_come_through_unchanged() -> Result<(), Failed> {
+    let pool = pool(WorkerLimits::default());
+    for (name, bytes) in [("a.docx", b"words".as_slice()), ("b.bin", b"\0\x01\x02\0"), ("c.txt", b"  ")] {
+        let here = Parsers::new(ParseOptions::default()).parse(Path::new(name), bytes).unwrap_err();
+        assert_eq!(parse(&pool, name, bytes).unwrap_err(), here, "{name}");
+    }
+    Ok(())
+}
+
+fn a_worker_that_dies_costs_one_file() -> Result<(), Failed> {
+    let pool = pool(WorkerLimits::default());
+    assert_works(&pool);
+    let error = parse(&pool, "abort", b"x").unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::Crashed);
+    assert!(cfg!(not(unix)) || error.reason.contains("SIGABRT"), "{error}");
+    assert_works(&pool);
+    assert_eq!(parse(&pool, "exit", b"x").unwrap_err().kind, ParseErrorKind::Crashed);
+    assert_works(&pool);
+    Ok(())
+}
+
+fn a_worker_that_hangs_is_killed() -> Result<(), Failed> {
+    let pool = pool(WorkerLimits { seconds: 1, ..WorkerLimits::default() });
+    let begun = Instant::now();
+    let error = parse(&pool, "hang", b"x").unwrap_err();
+    assert_eq!((error.kind, error.reason.as_str()), (ParseErrorKind::Timeout, "took longer than 3 s"));
+    assert!(begun.elapsed() >= Duration::from_secs(3));
+    assert_works(&pool);
+    if cfg!(unix) {
+        let error = parse(&pool, "spin", b"x").unwrap_err();
+        assert_eq!(error.kind, ParseErrorKind::Timeout);
+        assert_works(&pool);
+    }
+    Ok(())
+}
+
+fn a_worker_that_swells_is_stopped() -> Result<(), Failed> {
+    if cfg!(unix) {
+        let pool = pool(WorkerLimits { memory: 256 << 20, ..WorkerLimits::default() });
+        let error = parse(&pool, "swell", b"x").unwrap_err();
+        assert_eq!(error.kind, ParseErrorKind::TooLarge);
+        assert_eq!(error.reason, "needed more than 256 MB of memory to be read");
+        assert_works(&pool);
+    }
+    Ok(())
+}
+
+fn what_a_worker_says_is_checked() -> Result<(), Failed> {
+    let pool = pool(WorkerLimits::default());
+    assert_eq!(parse(&pool, "many-blocks", b"x").unwrap_err().kind, ParseErrorKind::Damaged);
+    assert_works(&pool);
+    Ok(())
+}
+
+fn what_a_library_prints_is_no_answer() -> Result<(), Failed> {
+    let pool = pool(WorkerLimits::default());
+    assert_eq!(parse(&pool, "print", b"x").unwrap().text, "printed");
+    assert_works(&pool);
+    Ok(())
+}
+
+fn many_threads_have_many_workers() -> Result<(), Failed> {
+    let pool = Arc::new(pool(WorkerLimits::default()));
+    thread::scope(|scope| {
+        for number in 0..4 {
+            let pool = pool.clone();
+            scope.spawn(move || {
+                for file in 0..20 {
+                    let text = format!("text {file} of thread {number}");
+                    if (file + number) % 9 == 0 {
+                        parse(&pool, "abort", b"x").unwrap_err();
+                    }
+                    assert_eq!(parse(&pool, "a.txt", text.as_bytes()).unwrap().text, text);
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+fn a_program_that_is_missing_is_named() -> Result<(), Failed> {
+    let command = WorkerCommand { program: "/nowhere/docent".into(), arguments: Vec::new() };
+    let pool = WorkerPool::new(command, ParseOptions::default(), WorkerLimits::default());
+    let error = parse(&pool, "a.txt", b"x").unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::Unavailable);
+    assert!(error.reason.contains("/nowhere/docent cannot be started"), "{error}");
+    Ok(())
+}
+
+/// The real thing: a listener that waits, a program that leaves a mark, a file that is there.
+#[cfg(target_os = "linux")]
+fn a_worker_gets_out_nowhere() -> Result<(), Failed> {
+    let pool = pool(WorkerLimits::default());
+    let seal = pool.seal().unwrap();
+    println!("sealed: {seal:?}");
+    assert!(seal.system_calls, "this kernel has no seccomp: what docent promises cannot be kept");
+    let stopped = |name: &str, argument: &str| {
+        let error = parse(&pool, name, argument.as_bytes()).unwrap_err();
+        assert_eq!(error.kind, ParseErrorKind::Crashed, "{name}: {error}");
+        assert!(error.reason.contains("what it may not"), "{name}: {error}");
+        assert_works(&pool);
+    };
+    let refused = |name: &str, argument: &str| {
+        let told = parse(&pool, name, argument.as_bytes()).unwrap().text;
+        assert!(told.starts_with("refused"), "{name}: {told}");
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    stopped("tcp", &listener.local_addr().unwrap().to_string());
+    assert!(listener.accept().is_err(), "it came through");
+    stopped("udp", "");
+    stopped("program", "/bin/true");
+    let folder = std::env::temp_dir().join(format!("docent-workers-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let (secret, new) = (folder.join("secret"), folder.join("new"));
+    std::fs::write(&secret, "secret").unwrap();
+    refused("read", secret.to_str().unwrap());
+    refused("read", "/proc/self/environ");
+    refused("list", folder.to_str().unwrap());
+    stopped("create", new.to_str().unwrap());
+    stopped("delete", secret.to_str().unwrap());
+    assert!(secret.exists() && !new.exists());
+    std::fs::remove_dir_all(&folder).unwrap();
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn workers_end_with_their_pool() -> Result<(), Failed> {
+    let children = || {
+        let own = std::process::id().to_string();
+        let parent = |status: &str| {
+            status.lines().find_map(|line| line.strip_prefix("PPid:")).map(|pid| pid.trim().to_owned())
+        };
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        processes
+            .filter(|process| {
+                let mut status = String::new();
+                let read = File::open(process.path().join("status"))
+                    .and_then(|mut file| file.read_to_string(&mut status));
+                read.is_ok() && parent(&status).as_deref() == Some(&own)
+            })
+            .count()
+    };
+    let before = children();
+    let pool = pool(WorkerLimits::default());
+    assert_works(&pool);
+    assert_eq!(children(), before + 1);
+    drop(pool);
+    let begun = Instant::now();
+    while children() > before {
+        assert!(begun.elapsed() < Duration::from_secs(10), "a worker is left");
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
