@@ -20,7 +20,9 @@ pub(crate) enum Format {
     Doc,
     Ppt,
     Xls,
+    Epub,
     Mail,
+    Msg,
     Mailbox,
     Html,
     Xml,
@@ -46,7 +48,9 @@ impl Format {
             Self::Docx | Self::Doc => "Word",
             Self::Pptx | Self::Ppt => "PowerPoint",
             Self::Xlsx | Self::Xls => "Excel",
+            Self::Epub => "EPUB",
             Self::Mail | Self::Mailbox => "mail",
+            Self::Msg => "Outlook",
             Self::Html => "HTML",
             Self::Xml => "XML",
             Self::Text(_) => "text",
@@ -222,7 +226,7 @@ fn zip_format(bytes: &[u8], extension: &str) -> Result<Format, ParseError> {
         Ok(Package::PowerPoint) => Ok(Format::Pptx),
         Ok(Package::ExcelBinary) => Err(unsupported("binary Excel workbooks (xlsb) are not read yet")),
         Ok(Package::OpenDocument) => Err(unsupported("OpenDocument files are not read yet")),
-        Ok(Package::Epub) => Err(unsupported("EPUB books are not read yet")),
+        Ok(Package::Epub) => Ok(Format::Epub),
         Ok(Package::Other) if office => {
             Err(damaged(format!("not a .{extension} file: the zip container lacks its parts")))
         }
@@ -245,7 +249,7 @@ fn ole_format(bytes: &[u8]) -> Result<Format, ParseError> {
     if has("EncryptedPackage") || has("EncryptionInfo") {
         Err(encrypted())
     } else if has("__properties_version1.0") {
-        Err(unsupported("Outlook messages (msg) are not read yet"))
+        Ok(Format::Msg)
     } else if has("WordDocument") {
         Ok(Format::Doc)
     } else if has("PowerPoint Document") {
@@ -403,7 +407,7 @@ mod tests {
         text.extend("see EncryptionInfo".encode_utf16().flat_map(u16::to_le_bytes));
         assert_eq!(of("a.doc", &text), Ok(Format::Doc));
         let mail = ole([("__properties_version1.0", 2, 2, NONE), ("a", 2, NONE, NONE), ("b", 2, NONE, NONE)]);
-        assert_eq!(of("a.msg", &mail).unwrap_err().0, ParseErrorKind::Unsupported);
+        assert_eq!(of("a.msg", &mail), Ok(Format::Msg));
         // Without a directory the names are looked for.
         assert_eq!(
             of("a.doc", &text[..8].iter().chain(&text[1024..]).copied().collect::<Vec<_>>()),

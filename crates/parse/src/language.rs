@@ -35,9 +35,62 @@ pub(crate) fn detect(text: &str) -> Option<&'static str> {
     (info.is_reliable() && info.lang() != Lang::Cmn).then(|| info.lang().code())
 }
 
+/// ISO 639-3 code of the language that a tag like `en-GB` or `zh-Hant` names, where it is one that [`detect`] knows.
+pub(crate) fn of_tag(tag: &str) -> Option<&'static str> {
+    const SHORT: [(&str, Lang); 44] = [
+        ("ar", Lang::Ara),
+        ("be", Lang::Bel),
+        ("bg", Lang::Bul),
+        ("bn", Lang::Ben),
+        ("ca", Lang::Cat),
+        ("cs", Lang::Ces),
+        ("cy", Lang::Cym),
+        ("da", Lang::Dan),
+        ("de", Lang::Deu),
+        ("el", Lang::Ell),
+        ("en", Lang::Eng),
+        ("es", Lang::Spa),
+        ("et", Lang::Est),
+        ("fa", Lang::Pes),
+        ("fi", Lang::Fin),
+        ("fr", Lang::Fra),
+        ("gu", Lang::Guj),
+        ("he", Lang::Heb),
+        ("hi", Lang::Hin),
+        ("hr", Lang::Hrv),
+        ("hu", Lang::Hun),
+        ("id", Lang::Ind),
+        ("it", Lang::Ita),
+        ("ja", Lang::Jpn),
+        ("ko", Lang::Kor),
+        ("lt", Lang::Lit),
+        ("lv", Lang::Lav),
+        ("nb", Lang::Nob),
+        ("nl", Lang::Nld),
+        ("no", Lang::Nob),
+        ("pl", Lang::Pol),
+        ("pt", Lang::Por),
+        ("ro", Lang::Ron),
+        ("ru", Lang::Rus),
+        ("sk", Lang::Slk),
+        ("sl", Lang::Slv),
+        ("sr", Lang::Srp),
+        ("sv", Lang::Swe),
+        ("th", Lang::Tha),
+        ("tr", Lang::Tur),
+        ("uk", Lang::Ukr),
+        ("ur", Lang::Urd),
+        ("vi", Lang::Vie),
+        ("zh", Lang::Cmn),
+    ];
+    let name = tag.split(['-', '_']).next().unwrap_or_default().trim().to_ascii_lowercase();
+    let short = SHORT.iter().find(|(short, _)| *short == name).map(|(_, lang)| *lang);
+    short.or_else(|| Lang::from_code(name.as_str())).map(|lang| lang.code())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::detect;
+    use super::{detect, of_tag};
 
     #[test]
     fn languages() {
@@ -51,5 +104,14 @@ mod tests {
             Some("eng")
         );
         assert_eq!(detect("12 34 ++ --"), None);
+    }
+
+    #[test]
+    fn tags_name_languages() {
+        assert_eq!(
+            (of_tag("en-GB"), of_tag("zh_TW"), of_tag("DEU")),
+            (Some("eng"), Some("cmn"), Some("deu"))
+        );
+        assert_eq!((of_tag("und"), of_tag(""), of_tag("x-klingon")), (None, None, None));
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes to documents: blocks of text with their locations, out of PDF, Office, mail, web and text files.
+//! Bytes to documents: blocks of text with their locations, out of PDF, Office, mail, books, web and text files.
 //!
 //! [`Parsers`] is the in-process implementation of [`docent_core::Parser`]. The type of a file is decided by
 //! its content first (`detect`), its name second. Two families of formats exist:
@@ -6,7 +6,8 @@
 //! - files that *are* text (plain text, Markdown, source code, CSV, JSON) keep the whole decoded text as
 //!   [`ParsedDocument::text`], verbatim but for the `\\u` escapes of JSON; their blocks are ranges of it, with lines
 //!   (`verbatim`);
-//! - files that *contain* text (HTML, XML, PDF, Office, mail) have their text put together block by block.
+//! - files that *contain* text (HTML and saved pages, XML, PDF, Office, mail, mailboxes and Outlook messages, EPUB
+//!   books) have their text put together block by block.
 //!
 //! **The rule for sheets.** A [`Table`](docent_core::BlockKind::Table) block with `location.cells` holds one
 //! sheet row per line, cells parted by tabs, in order; no row inside the range is left out (a blank row is an empty
@@ -17,19 +18,27 @@
 //! [`workers`].
 
 mod code;
+mod code_page;
 mod delimited;
 mod detect;
 mod encoding;
+mod epub;
 mod html;
 mod json;
 mod language;
+mod lzfu;
 mod mail;
+mod mailbox;
 mod markdown;
+mod message;
+mod msg;
 mod office;
+mod ole;
 mod package;
 mod pdf;
 mod quiet;
 mod reserve;
+mod rich_body;
 mod sheets;
 mod spans;
 mod text;
@@ -58,7 +67,7 @@ pub struct ParseOptions {
     pub pdfium: Option<PathBuf>,
     /// The largest file that is parsed.
     pub max_file: u64,
-    /// The most that the members of one zip container (docx, xlsx, pptx) may unpack to, together.
+    /// The most that the members of one zip container (docx, xlsx, pptx, epub) may unpack to, together.
     pub max_unpacked: u64,
     /// The most text that one document may give.
     pub max_text: usize,
@@ -170,7 +179,9 @@ impl Parsers {
             }
             Format::Xlsx | Format::Xls => sheets::parse(format, bytes, &self.options),
             Format::Mail => mail::parse(self, bytes, depth, patience),
-            Format::Mailbox => mail::parse_mailbox(self, bytes, depth, patience),
+            Format::Mailbox => mailbox::parse(self, bytes, depth, patience),
+            Format::Msg => msg::parse(self, bytes, depth, patience),
+            Format::Epub => epub::parse(bytes, &self.options, patience),
             Format::Html => html::parse(&encoding::decode_html(bytes), patience),
             Format::Xml => xml::parse(&encoding::decode_xml(bytes), patience),
             Format::Text(kind) => {

@@ -1,22 +1,21 @@
-//! Messages: header, body, and the attachments that can be read, each as a part.
+//! Internet messages: header, body, and the attachments that can be read, each as a part. Pages that a browser saved
+//! as one file (MHTML) are messages too, and read as the page that they hold.
 
-use std::{collections::HashMap, path::Path, thread};
+use std::{borrow::Cow, collections::HashMap, thread};
 
-use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind, ParsedDocument};
+use docent_core::{DocumentBuilder, Location, ParseError, ParseErrorKind};
 use mail_parser::{
-    Address, Message, MessageParser, MessagePart, MimeHeaders, PartType, mailbox::mbox::MessageIterator,
+    Address, Encoding, HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType,
+    decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode},
 };
 
 use crate::{
-    Parsed, Parsers, damaged,
+    Parsed, Parsers, damaged, encoding,
     html::{self, Patience},
-    quiet, text, too_large,
+    message::{self, Body, DEEPEST, MOST_PARTS, MOST_PEOPLE, Piece, bounded, within},
+    quiet, too_large,
 };
 
-/// Messages inside messages deeper than this are left out.
-const DEEPEST: usize = 3;
-/// The most attachments read of one message.
-const MOST_PARTS: usize = 200;
 /// The levels of messages that fit into this many bytes need little stack.
 const HARMLESS: usize = 16 << 10;
 /// Stack for each byte of a file: a level takes about 1 KB of stack, and 30 bytes of the file.
@@ -25,45 +24,19 @@ const ROOM_PER_BYTE: usize = 96;
 const MOST_ROOM: usize = 256 << 20;
 
 pub(crate) fn parse(parsers: &Parsers, bytes: &[u8], depth: usize, patience: &Patience) -> Parsed {
-    let message = read(bytes)?.ok_or_else(|| damaged("damaged: not a message that can be read"))?;
-    let mut builder = DocumentBuilder::new("message/rfc822");
-    add(parsers, &mut builder, &message, None, depth, patience);
+    let bytes = masked(bytes);
+    let message = read(&bytes)?.ok_or_else(|| damaged("damaged: not a message that can be read"))?;
+    let mut builder;
+    if is_saved_page(&message) {
+        builder = DocumentBuilder::new("multipart/related");
+        add_saved_page(&mut builder, &message, patience);
+    } else {
+        builder = DocumentBuilder::new("message/rfc822");
+        add(parsers, &mut builder, &message, None, depth, patience);
+    }
     dismantle(message);
     bounded(parsers, &builder)?;
     Ok(builder.finish())
-}
-
-pub(crate) fn parse_mailbox(parsers: &Parsers, bytes: &[u8], depth: usize, patience: &Patience) -> Parsed {
-    let mut builder = DocumentBuilder::new("application/mbox");
-    for raw in MessageIterator::new(std::io::Cursor::new(bytes)).flatten() {
-        builder.reset_headings();
-        match read(raw.contents()) {
-            Ok(Some(message)) => {
-                add(parsers, &mut builder, &message, None, depth + 1, patience);
-                dismantle(message);
-                bounded(parsers, &builder)?;
-            }
-            Ok(None) => {}
-            // One that cannot be read costs itself only, and is named in its place.
-            Err(error) => {
-                let note = format!("[a message was not read: {error}]");
-                builder.push(BlockKind::Paragraph, &note, Location::default());
-            }
-        }
-    }
-    let mut document = builder.finish();
-    // The first message's subject is not the mailbox's title.
-    document.title = None;
-    Ok(document)
-}
-
-/// Attachments unpack: many small ones can come to more than a document may hold.
-fn bounded(parsers: &Parsers, builder: &DocumentBuilder) -> Result<(), ParseError> {
-    let limit = parsers.options().max_text;
-    if builder.text_bytes() > limit {
-        return Err(too_large(format!("more than {} MB of text, attachments included", limit >> 20)));
-    }
-    Ok(())
 }
 
 /// The library looks for the boundary of every multipart to the end of the file. Where so many are never found that
@@ -140,7 +113,7 @@ fn find_all<'b>(bytes: &'b [u8], word: &'b [u8]) -> impl Iterator<Item = usize> 
 
 /// Parses a message. The library calls itself once for each message inside an encoded one, so a file that could hold
 /// many of them is read on a thread with room for all.
-fn read(bytes: &[u8]) -> Result<Option<Message<'_>>, ParseError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Option<Message<'_>>, ParseError> {
     check_boundaries(bytes)?;
     let parse = || MessageParser::default().parse(bytes);
     if bytes.len() <= HARMLESS || !may_nest(bytes) {
@@ -165,9 +138,62 @@ fn may_nest(bytes: &[u8]) -> bool {
     (has("rfc822") || has("digest") || has("message/global")) && (has("base64") || has("quoted-printable"))
 }
 
+/// Puts another kind in place of that of encoded messages inside the message, so that they come as bytes. The library
+/// would read them too, and copy all the bytes of one for every message that is inside it.
+pub(crate) fn masked(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !may_nest(bytes) {
+        return Cow::Borrowed(bytes);
+    }
+    let has_digest = find_all(bytes, b"digest").next().is_some();
+    let mut out = Vec::with_capacity(bytes.len());
+    let (mut start, mut end) = (0, 0);
+    // A header stands between blank lines, as do other things, which have no such fields.
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        end += line.len();
+        if matches!(line, b"\n" | b"\r\n") || end == bytes.len() {
+            mask(&bytes[start..end], has_digest, &mut out);
+            start = end;
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Adds the lines of `header` to `out`; where they are those of an encoded message, it is called [`MASKED`].
+fn mask(header: &[u8], in_digest: bool, out: &mut Vec<u8>) {
+    let has = |word: &[u8]| find_all(header, word).next().is_some();
+    if !has(b"base64") && !has(b"quoted-printable") {
+        return out.extend(header);
+    }
+    let first = out.len();
+    out.extend(header);
+    let mut done = 0;
+    for field in find_all(header, b"content-type") {
+        if field < done {
+            continue;
+        }
+        let lines = header[field..].split_inclusive(|byte| *byte == b'\n');
+        let more = lines.clone().skip(1).take_while(|line| line.starts_with(b" ") || line.starts_with(b"\t"));
+        done = field + lines.take(1).chain(more).map(<[u8]>::len).sum::<usize>();
+        for at in find_all(&header[field..done], b"message") {
+            out[first + field + at] = b'x';
+        }
+    }
+    // In a digest a part is a message unless it says otherwise.
+    if in_digest
+        && done == 0
+        && let Some(at) = find_all(header, b"content-transfer-encoding").next()
+    {
+        let kind = format!("Content-Type: {MASKED}/rfc822\r\n");
+        out.splice(first + at..first + at, kind.into_bytes());
+    }
+}
+
+/// What encoded messages inside a message are called, instead of `message`.
+const MASKED: &str = "xessage";
+
 /// Drops a message part by part: dropped as it is, messages nested a hundred thousand deep would overflow the
 /// stack.
-fn dismantle(message: Message<'_>) {
+pub(crate) fn dismantle(message: Message<'_>) {
     let mut waiting = vec![message];
     while let Some(message) = waiting.pop() {
         waiting.extend(message.parts.into_iter().filter_map(|part| match part.body {
@@ -177,8 +203,8 @@ fn dismantle(message: Message<'_>) {
     }
 }
 
-/// Adds a message: `part` is what it is called inside another.
-fn add(
+/// Adds a message: `part` is what it is called inside a mailbox or another message.
+pub(crate) fn add(
     parsers: &Parsers,
     builder: &mut DocumentBuilder,
     message: &Message<'_>,
@@ -186,137 +212,135 @@ fn add(
     depth: usize,
     patience: &Patience,
 ) {
-    let place = Location { part: Some(part.unwrap_or("body").to_owned()), ..Location::default() };
-    if let Some(subject) = message.subject() {
-        if part.is_none() {
-            builder.title(subject);
-        }
-        builder.heading(1, subject, place.clone());
-    }
-    builder.push(BlockKind::Paragraph, &header(message), place.clone());
-    bodies(builder, message, &place, patience);
+    let place = message::begin(builder, part, message.subject(), &header(message));
+    let (rich, plain) = (body(message, &message.html_body), body(message, &message.text_body));
+    message::bodies(builder, &rich, &plain, &place, patience);
     for (index, attachment) in message.attachments().take(MOST_PARTS).enumerate() {
-        let name =
-            attachment.attachment_name().map_or_else(|| format!("attachment {}", index + 1), str::to_owned);
         if depth >= DEEPEST || bounded(parsers, builder).is_err() {
             break;
         }
-        builder.reset_headings();
+        let name =
+            attachment.attachment_name().map_or_else(|| format!("attachment {}", index + 1), str::to_owned);
+        let name = within(part, &name);
         if let PartType::Message(inner) = &attachment.body {
+            builder.reset_headings();
             add(parsers, builder, inner, Some(&name), depth + 1, patience);
-            continue;
-        }
-        match parsers.parse_part(Path::new(&name), attachment.contents(), depth + 1, patience) {
-            Ok(document) => transfer(builder, &document, &name),
-            // A picture, a signature: nothing is missing.
-            Err(error) if error.kind.is_skip() => {}
-            // One that cannot be read costs itself only, and is named in its place.
-            Err(error) => {
-                let note = format!("[attachment {name} was not read: {error}]");
-                let place = Location { part: Some(name), ..Location::default() };
-                builder.push(BlockKind::Paragraph, &note, place);
+        } else if attachment.content_type().is_some_and(|kind| kind.ctype() == MASKED) {
+            builder.reset_headings();
+            if let Ok(document) = parse(parsers, attachment.contents(), depth + 1, patience) {
+                message::transfer(builder, &document, &name);
             }
+        } else {
+            message::attach(parsers, builder, &name, &contents(message, attachment), depth, patience);
         }
     }
 }
 
-/// What the reader was shown: the HTML body, unless the plain one says much more (the HTML of some senders is a
-/// picture and a link).
-fn bodies(builder: &mut DocumentBuilder, message: &Message<'_>, place: &Location, patience: &Patience) {
-    let has_html = message.html_body.iter().filter_map(|id| message.part(*id)).any(MessagePart::is_text_html);
-    let (rich, plain) = (Body::of(message, &message.html_body), Body::of(message, &message.text_body));
-    let rich_enough = has_html && rich.letters(patience) * 2 >= plain.letters(patience);
-    let chosen = if rich_enough { rich } else { plain };
-    chosen.add_to(builder, place, patience);
-    if patience.is_spent() {
-        let note = format!("[the page was not read to its end: {}]", Patience::error());
-        builder.push(BlockKind::Paragraph, &note, place.clone());
+/// Whether a message is a page that a browser or a word processor saved. It is to nobody, and from nobody but the
+/// program.
+fn is_saved_page(message: &Message<'_>) -> bool {
+    let by_program = message.from().is_none()
+        || message.header_raw(HeaderName::From).is_some_and(|from| from.contains("Saved by"));
+    let is_page =
+        message.html_body.first().and_then(|id| message.part(*id)).is_some_and(MessagePart::is_text_html);
+    let is_whole = message.parts.first().is_some_and(|root| {
+        root.content_type().is_some_and(|kind| {
+            matches!((kind.ctype(), kind.subtype()), ("multipart", Some("related")) | ("text", Some("html")))
+        })
+    });
+    by_program && is_page && is_whole && message.to().is_none() && message.cc().is_none()
+}
+
+/// Adds a saved page and the frames in it. Style sheets, scripts and pictures are no text of it.
+fn add_saved_page(builder: &mut DocumentBuilder, message: &Message<'_>, patience: &Patience) {
+    let place = Location { part: Some("body".to_owned()), ..Location::default() };
+    message::bodies(builder, &body(message, &message.html_body), &Body::default(), &place, patience);
+    // Some browsers spoil the title of the page where they repeat it.
+    builder.title(message.subject().unwrap_or_default());
+    for (index, frame) in message.attachments().take(MOST_PARTS).enumerate() {
+        let PartType::Html(page) = &frame.body else { continue };
+        let name = frame
+            .content_location()
+            .and_then(|location| location.split(['?', '#']).next()?.rsplit(['/', '\\']).next())
+            .filter(|name| !name.is_empty())
+            .map_or_else(|| format!("frame {}", index + 1), str::to_owned);
+        let place = Location { part: Some(name), ..Location::default() };
+        builder.reset_headings();
+        html::add(builder, &sound_text(message, frame, page), &place, patience);
+        message::unread_page(builder, &place, patience);
     }
 }
 
-/// One of the two bodies of a message: its parts in order, most often one.
-struct Body<'m>(Vec<&'m MessagePart<'m>>);
+/// One of the two bodies of a message.
+fn body<'m>(message: &'m Message<'m>, ids: &[u32]) -> Body<'m> {
+    let piece = |part: &'m MessagePart<'m>| match &part.body {
+        PartType::Text(text) => Some(Piece::Plain(sound_text(message, part, text))),
+        PartType::Html(page) => Some(Piece::Page(sound_text(message, part, page))),
+        _ => None,
+    };
+    Body(ids.iter().filter_map(|id| message.part(*id)).filter_map(piece).collect())
+}
 
-impl<'m> Body<'m> {
-    fn of(message: &'m Message<'m>, ids: &[u32]) -> Self {
-        Self(ids.iter().filter_map(|id| message.part(*id)).collect())
+/// The `text` of a part. Where its character set is not declared, or a wrong one is, the library puts replacement
+/// characters: such a text is decoded again. Pages often declare it themselves.
+fn sound_text<'m>(message: &Message<'_>, part: &MessagePart<'_>, text: &'m str) -> Cow<'m, str> {
+    let bad = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
+    if bad(text) == 0 {
+        return Cow::Borrowed(text);
     }
-
-    /// Letters and digits, without the links that stand in place of a page's anchors.
-    fn letters(&self, patience: &Patience) -> usize {
-        let mut alone = DocumentBuilder::new("");
-        self.add_to(&mut alone, &Location::default(), patience);
-        alone
-            .finish()
-            .text
-            .split_whitespace()
-            .filter(|word| !word.contains("://"))
-            .flat_map(str::chars)
-            .filter(|c| c.is_alphanumeric())
-            .count()
+    let decode = if part.is_text_html() { encoding::decode_html } else { encoding::decode };
+    match raw(message, part).map(|bytes| decode(&bytes)) {
+        Some(again) if bad(&again) < bad(text) => Cow::Owned(again),
+        _ => Cow::Borrowed(text),
     }
+}
 
-    fn add_to(&self, builder: &mut DocumentBuilder, place: &Location, patience: &Patience) {
-        for part in &self.0 {
-            match &part.body {
-                PartType::Text(text) => paragraphs(builder, text, place),
-                PartType::Html(page) => html::add(builder, page, place, patience),
-                _ => {}
-            }
+/// The bytes of a part without its transfer encoding, none of its characters decoded.
+fn raw(message: &Message<'_>, part: &MessagePart<'_>) -> Option<Vec<u8>> {
+    let packed =
+        message.raw_message().get(part.raw_body_offset() as usize..part.raw_end_offset() as usize)?;
+    match part.encoding {
+        Encoding::None => Some(packed.to_vec()),
+        Encoding::Base64 => base64_decode(packed),
+        Encoding::QuotedPrintable => quoted_printable_decode(packed),
+    }
+}
+
+/// The mark that a text is UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The bytes of an attachment.
+fn contents<'m>(message: &Message<'_>, part: &'m MessagePart<'_>) -> Cow<'m, [u8]> {
+    match &part.body {
+        PartType::Text(text) | PartType::Html(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
+            raw(message, part).map_or(Cow::Borrowed(part.contents()), Cow::Owned)
         }
-    }
-}
-
-fn paragraphs(builder: &mut DocumentBuilder, body: &str, place: &Location) {
-    let parsed = text::parse(body.to_owned());
-    for block in &parsed.blocks {
-        builder.push(BlockKind::Paragraph, &parsed.block_text(block).replace('\r', ""), place.clone());
+        // It is UTF-8 by now, whatever the page says about itself.
+        PartType::Html(page) if !page.is_ascii() => Cow::Owned([MARK, page.as_bytes()].concat()),
+        _ => Cow::Borrowed(part.contents()),
     }
 }
 
 /// Who, to whom and when, as lines.
 fn header(message: &Message<'_>) -> String {
-    let mut lines = Vec::new();
-    for (name, address) in [("From", message.from()), ("To", message.to()), ("Cc", message.cc())] {
-        if let Some(people) = address.map(people).filter(|people| !people.is_empty()) {
-            lines.push(format!("{name}: {people}"));
-        }
-    }
-    if let Some(date) = message.date().filter(|date| date.is_valid()) {
-        lines.push(format!("Date: {}", date.to_rfc3339()));
-    }
-    lines.join("\n")
+    let people = |address: Option<&Address<'_>>| address.map(people).unwrap_or_default();
+    let date = message.date().filter(|date| date.is_valid()).map(mail_parser::DateTime::to_rfc3339);
+    message::header(&[
+        ("From", people(message.from())),
+        ("To", people(message.to())),
+        ("Cc", people(message.cc())),
+        ("Date", date.unwrap_or_default()),
+    ])
 }
 
 fn people(address: &Address<'_>) -> String {
     address
         .iter()
-        .take(50)
-        .map(|one| match (one.name(), one.address()) {
-            (Some(name), Some(address)) => format!("{name} <{address}>"),
-            (Some(only), None) | (None, Some(only)) => only.to_owned(),
-            (None, None) => String::new(),
-        })
+        .take(MOST_PEOPLE)
+        .map(|one| message::person(one.name(), one.address()))
         .filter(|one| !one.is_empty())
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-/// Adds the blocks of an attachment, under its name.
-fn transfer(builder: &mut DocumentBuilder, document: &ParsedDocument, name: &str) {
-    for block in &document.blocks {
-        let body = document.block_text(block);
-        let mut place = block.location.clone();
-        place.part = Some(match &place.part {
-            Some(inner) if inner != "body" => format!("{name}/{inner}"),
-            _ => name.to_owned(),
-        });
-        match block.kind {
-            docent_core::BlockKind::Heading => builder.heading(block.level, body, place),
-            docent_core::BlockKind::Table => builder.table(body, block.header, place),
-            kind => builder.push(kind, body, place),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -333,6 +357,26 @@ mod tests {
         let bad = format!("Content-Type: multipart/mixed; boundary=x\n\n{}", part.repeat(20_000));
         assert_eq!(check_boundaries(bad.as_bytes()).unwrap_err().kind, ParseErrorKind::TooLarge);
         assert!(check_boundaries(&bad.as_bytes()[..100_000]).is_ok());
+    }
+
+    #[test]
+    fn encoded_messages_are_masked() {
+        let of = |text: &str| String::from_utf8(masked(text.as_bytes()).into_owned()).unwrap();
+        let part = "a message\n--x\nContent-Type:\n Message/rfc822; name=\"a message\"\nX: message\nContent-Transfer-Encoding: Base64\n\nmessage/rfc822\n";
+        assert_eq!(
+            of(part),
+            "a message\n--x\nContent-Type:\n xessage/rfc822; name=\"a xessage\"\nX: message\nContent-Transfer-Encoding: Base64\n\nmessage/rfc822\n"
+        );
+        let plain = "Content-Type: message/rfc822\n\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\nx";
+        assert_eq!(of(plain), plain);
+        let digest =
+            "Content-Type: multipart/digest; boundary=x\n\n--x\nContent-Transfer-Encoding: base64\n\nx";
+        assert!(
+            of(digest).contains("\n--x\nContent-Type: xessage/rfc822\r\nContent-Transfer"),
+            "{}",
+            of(digest)
+        );
+        let _ = of(&"content-type message base64 rfc822 ".repeat(100_000));
     }
 
     #[test]

@@ -14,10 +14,10 @@ const EXTENSIONS: [&str; 20] = [
 ];
 
 /// A small generator of repeatable noise (xorshift64).
-struct Noise(u64);
+pub(super) struct Noise(pub(super) u64);
 
 impl Noise {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

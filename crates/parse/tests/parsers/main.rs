@@ -7,10 +7,14 @@
     reason = "small files put together from strings"
 )]
 
+mod books;
+mod compound;
 mod corpus;
 mod hostile;
 mod kit;
 mod made;
+mod mailboxes;
+mod outlook;
 
 use std::path::PathBuf;
 
