@@ -1,6 +1,6 @@
 //! Whether this machine, home and set of models can do the work.
 
-use docent_core::{Embedder, Generator, Parser, models_folder};
+use docent_core::{Embedder, Generator, models_folder};
 use docent_models::machine_memory;
 use docent_parse::workers::Seal;
 use serde::{Deserialize, Serialize};

@@ -81,7 +81,9 @@ impl Parser for Hostile {
             }
             "tcp" => told(TcpStream::connect(argument).map(|_| "connected".into())),
             "udp" => told(UdpSocket::bind("127.0.0.1:0").map(|_| "bound".into())),
-            "program" => told(Command::new(argument).output().map(|_| "ran".into())),
+            #[cfg(unix)]
+            "become" => told(Err(std::os::unix::process::CommandExt::exec(&mut Command::new(argument)))),
+            "program" => told(Command::new(argument).status().map(|_| "ran".into())),
             "read" => told(File::open(argument).map(|_| "opened".into())),
             "list" => told(std::fs::read_dir(argument).map(|_| "listed".into())),
             "create" => told(File::create(argument).map(|_| "created".into())),
@@ -226,6 +228,7 @@ fn a_worker_gets_out_nowhere() -> Result<(), Failed> {
     stopped("tcp", &listener.local_addr().unwrap().to_string());
     assert!(listener.accept().is_err(), "it came through");
     stopped("udp", "");
+    stopped("become", "/bin/true");
     stopped("program", "/bin/true");
     let folder = std::env::temp_dir().join(format!("docent-workers-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
