@@ -11,6 +11,8 @@ mod corpus;
 mod hostile;
 mod kit;
 mod made;
+mod opendocument;
+mod rtf;
 
 use std::path::PathBuf;
 
