@@ -21,6 +21,11 @@ pub(crate) enum Format {
     Ppt,
     Xls,
     Epub,
+    Rtf,
+    /// A zip container.
+    OpenDocument,
+    /// One XML file.
+    FlatOpenDocument,
     Mail,
     Msg,
     Mailbox,
@@ -49,6 +54,8 @@ impl Format {
             Self::Pptx | Self::Ppt => "PowerPoint",
             Self::Xlsx | Self::Xls => "Excel",
             Self::Epub => "EPUB",
+            Self::Rtf => "RTF",
+            Self::OpenDocument | Self::FlatOpenDocument => "OpenDocument",
             Self::Mail | Self::Mailbox => "mail",
             Self::Msg => "Outlook",
             Self::Html => "HTML",
@@ -74,16 +81,18 @@ pub(crate) fn detect(path: &Path, bytes: &[u8]) -> Result<Format, ParseError> {
     if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
         return ole_format(bytes);
     }
-    if bytes.starts_with(b"{\\rtf") {
-        return Err(unsupported("rich text (RTF) is not read yet"));
+    if is_rtf(bytes) {
+        return Ok(Format::Rtf);
     }
     if let Some(what) = binary_magic(bytes) {
         return Err(unsupported(format!("binary file ({what})")));
     }
     match extension.as_str() {
         "pdf" => return Err(damaged("not a PDF: the file does not start like one")),
-        "docx" | "docm" | "dotx" | "xlsx" | "xlsm" | "xltx" | "pptx" | "pptm" | "odt" | "ods" | "odp"
-        | "epub" => {
+        "docx" | "docm" | "dotx" | "xlsx" | "xlsm" | "xltx" | "pptx" | "pptm" | "odt" | "ott" | "ods"
+        | "ots" | "odp" | "otp" | "odg" | "otg" | "epub"
+            if !is_flat_opendocument(bytes) =>
+        {
             return Err(damaged(format!("not a .{extension} file: the content is no zip container")));
         }
         _ => {}
@@ -105,6 +114,9 @@ fn text_format(extension: &str, bytes: &[u8]) -> Format {
     };
     if let Some(kind) = by_name {
         return Format::Text(kind);
+    }
+    if is_flat_opendocument(bytes) {
+        return Format::FlatOpenDocument;
     }
     match extension {
         "html" | "htm" | "xhtml" | "shtml" => return Format::Html,
@@ -215,6 +227,13 @@ fn zip_format(bytes: &[u8], extension: &str) -> Result<Format, ParseError> {
             | "pptm"
             | "potx"
             | "odt"
+            | "ott"
+            | "ods"
+            | "ots"
+            | "odp"
+            | "otp"
+            | "odg"
+            | "otg"
             | "epub"
             | "doc"
             | "xls"
@@ -225,7 +244,7 @@ fn zip_format(bytes: &[u8], extension: &str) -> Result<Format, ParseError> {
         Ok(Package::Excel) => Ok(Format::Xlsx),
         Ok(Package::PowerPoint) => Ok(Format::Pptx),
         Ok(Package::ExcelBinary) => Err(unsupported("binary Excel workbooks (xlsb) are not read yet")),
-        Ok(Package::OpenDocument) => Err(unsupported("OpenDocument files are not read yet")),
+        Ok(Package::OpenDocument) => Ok(Format::OpenDocument),
         Ok(Package::Epub) => Ok(Format::Epub),
         Ok(Package::Other) if office => {
             Err(damaged(format!("not a .{extension} file: the zip container lacks its parts")))
@@ -270,6 +289,25 @@ fn is_pdf(bytes: &[u8]) -> bool {
         Some(_) => find(tail, b"%%EOF").is_some() || find(tail, b"startxref").is_some(),
         None => false,
     }
+}
+
+/// White space and a mark may stand before the first group.
+fn is_rtf(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    bytes[..bytes.len().min(1024)].trim_ascii_start().starts_with(b"{\\rtf")
+}
+
+/// Whether the first element of an XML file is that of a flat OpenDocument file.
+fn is_flat_opendocument(bytes: &[u8]) -> bool {
+    let sample = encoding::decode(&bytes[..bytes.len().min(4096)]);
+    let mut rest = sample.trim_start();
+    // Past what stands before it.
+    while rest.starts_with("<?") || rest.starts_with("<!") {
+        let end = if rest.starts_with("<!--") { "-->" } else { ">" };
+        let Some(at) = rest.find(end) else { return false };
+        rest = rest[at + end.len()..].trim_start();
+    }
+    rest.strip_prefix("<office:document").is_some_and(|rest| rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
 fn binary_magic(bytes: &[u8]) -> Option<&'static str> {
@@ -347,12 +385,18 @@ mod tests {
         assert_eq!(of("a.txt", b"A PDF starts with %PDF-1.7"), Ok(Format::Text(TextKind::Plain)));
         assert_eq!(of("notes", b"<!DOCTYPE html><p>x"), Ok(Format::Html));
         assert_eq!(of("feed", b"<?xml version='1.0'?><rss/>"), Ok(Format::Xml));
+        assert_eq!(of("a.doc", b"\r\n{\\rtf1 words}"), Ok(Format::Rtf));
+        let flat = b"<?xml version='1.0'?>\n<!-- one file -->\n<office:document office:version='1.3'>";
+        assert_eq!(of("a.xml", flat), Ok(Format::FlatOpenDocument));
+        assert_eq!(of("a.odt", flat), Ok(Format::FlatOpenDocument));
+        assert_eq!(of("a.xml", b"<?xml version='1.0'?><office:document-content >"), Ok(Format::Xml));
         assert_eq!(
             of("photo.txt", b"\x89PNG\r\n\x1a\n\0\0"),
             Err((ParseErrorKind::Unsupported, "binary file (image/png)".into()))
         );
         assert_eq!(of("a.pdf", b"just words").unwrap_err().0, ParseErrorKind::Damaged);
         assert_eq!(of("a.docx", b"just words").unwrap_err().0, ParseErrorKind::Damaged);
+        assert_eq!(of("a.odt", b"just words").unwrap_err().0, ParseErrorKind::Damaged);
     }
 
     #[test]

@@ -466,7 +466,7 @@ impl Flow {
 }
 
 /// Adds `text` with every run of white space as one blank.
-fn push_collapsed(to: &mut String, text: &str) {
+pub(crate) fn push_collapsed(to: &mut String, text: &str) {
     for c in text.chars() {
         if matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}') {
             if !(to.is_empty() || to.ends_with([' ', '\n'])) {

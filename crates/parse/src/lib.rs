@@ -1,4 +1,5 @@
-//! Bytes to documents: blocks of text with their locations, out of PDF, Office, mail, books, web and text files.
+//! Bytes to documents: blocks of text with their locations, out of PDF, Office, OpenDocument, RTF, mail, books, web and
+//! text files.
 //!
 //! [`Parsers`] is the in-process implementation of [`docent_core::Parser`]. The type of a file is decided by
 //! its content first (`detect`), its name second. Two families of formats exist:
@@ -6,8 +7,8 @@
 //! - files that *are* text (plain text, Markdown, source code, CSV, JSON) keep the whole decoded text as
 //!   [`ParsedDocument::text`], verbatim but for the `\\u` escapes of JSON; their blocks are ranges of it, with lines
 //!   (`verbatim`);
-//! - files that *contain* text (HTML and saved pages, XML, PDF, Office, mail, mailboxes and Outlook messages, EPUB
-//!   books) have their text put together block by block.
+//! - files that *contain* text (HTML and saved pages, XML, PDF, Office, OpenDocument, RTF, mail, mailboxes and Outlook
+//!   messages, EPUB books) have their text put together block by block.
 //!
 //! **The rule for sheets.** A [`Table`](docent_core::BlockKind::Table) block with `location.cells` holds one
 //! sheet row per line, cells parted by tabs, in order; no row inside the range is left out (a blank row is an empty
@@ -34,11 +35,14 @@ mod message;
 mod msg;
 mod office;
 mod ole;
+mod opendocument;
 mod package;
 mod pdf;
 mod quiet;
 mod reserve;
 mod rich_body;
+mod rows;
+mod rtf;
 mod sheets;
 mod spans;
 mod text;
@@ -67,7 +71,7 @@ pub struct ParseOptions {
     pub pdfium: Option<PathBuf>,
     /// The largest file that is parsed.
     pub max_file: u64,
-    /// The most that the members of one zip container (docx, xlsx, pptx, epub) may unpack to, together.
+    /// The most that the members of one zip container (docx, xlsx, pptx, odt, epub) may unpack to, together.
     pub max_unpacked: u64,
     /// The most text that one document may give.
     pub max_text: usize,
@@ -177,6 +181,9 @@ impl Parsers {
             Format::Docx | Format::Pptx | Format::Doc | Format::Ppt => {
                 office::parse(format, bytes, &self.options)
             }
+            Format::Rtf => rtf::parse(bytes),
+            Format::OpenDocument => opendocument::parse(bytes, &self.options),
+            Format::FlatOpenDocument => opendocument::parse_flat(bytes, &self.options),
             Format::Xlsx | Format::Xls => sheets::parse(format, bytes, &self.options),
             Format::Mail => mail::parse(self, bytes, depth, patience),
             Format::Mailbox => mailbox::parse(self, bytes, depth, patience),

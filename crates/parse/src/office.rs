@@ -9,7 +9,9 @@ use office_oxide::{
     options::ParseOptions as OfficeOptions,
 };
 
-use crate::{ParseOptions, Parsed, damaged, detect::Format, encrypted, package, spans::Spans, too_large};
+use crate::{
+    ParseOptions, Parsed, damaged, detect::Format, encrypted, package, rows::Rows, spans::Spans, too_large,
+};
 
 /// Boxes in cells in boxes deeper than this are left out.
 const DEEPEST: usize = 40;
@@ -155,35 +157,21 @@ impl Reader {
 
     fn table(&mut self, table: &Table) {
         let mut spans = Spans::default();
-        let rows: Vec<String> = table
-            .rows
-            .iter()
-            .map(|row| {
-                let mut cells = Vec::new();
-                for cell in &row.cells {
-                    let mut text = String::new();
-                    plain(&cell.content, &mut text, 0);
-                    spans.add_cell(&mut cells, cell.col_span, cell.row_span);
-                    if let Some(last) = cells.last_mut() {
-                        *last = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                    }
+        let mut rows = Rows::default();
+        for row in &table.rows {
+            let mut cells = Vec::new();
+            for cell in &row.cells {
+                let mut text = String::new();
+                plain(&cell.content, &mut text, 0);
+                spans.add_cell(&mut cells, cell.col_span, cell.row_span);
+                if let Some(last) = cells.last_mut() {
+                    *last = text.split_whitespace().collect::<Vec<_>>().join(" ");
                 }
-                spans.end_row(cells.len());
-                cells.join("\t")
-            })
-            .filter(|row| !row.trim().is_empty())
-            .collect();
-        if rows.iter().all(|row| !row.trim_end().contains('\t')) {
-            // One column is a frame around running text.
-            for row in &rows {
-                self.builder.push(BlockKind::Paragraph, row.trim(), self.place.clone());
             }
-            return;
+            spans.end_row(cells.len());
+            rows.add(&cells.join("\t"), row.is_header);
         }
-        let marked = table.rows.iter().take_while(|row| row.is_header).count().min(3);
-        let header_rows = if rows.len() > 1 { marked.max(1).min(rows.len() - 1) } else { 0 };
-        let header: usize = rows.iter().take(header_rows).map(|row| row.len() + 1).sum();
-        self.builder.table(&rows.join("\n"), header, self.place.clone());
+        rows.add_to(&mut self.builder, &self.place);
     }
 }
 

@@ -54,7 +54,9 @@ pub(crate) fn look(bytes: &[u8]) -> Result<Package, String> {
         }
     } else if has("META-INF/container.xml") {
         Package::Epub
-    } else if has("content.xml") && has("META-INF/manifest.xml") {
+    } else if (has("content.xml") && (has("META-INF/manifest.xml") || has("mimetype")))
+        || (has("encrypted-package") && has("META-INF/manifest.xml"))
+    {
         Package::OpenDocument
     } else {
         Package::Other

@@ -110,17 +110,18 @@ fn refused(error: &XlsxError) -> ParseError {
 }
 
 /// What is left of the limits.
-struct Budget {
+pub(crate) struct Budget {
     cells: usize,
     text: usize,
 }
 
 impl Budget {
-    fn new(options: &ParseOptions) -> Self {
+    pub(crate) fn new(options: &ParseOptions) -> Self {
         Self { cells: options.max_cells, text: options.max_text }
     }
 
-    fn take(&mut self, bytes: usize) -> Result<(), ParseError> {
+    /// Takes what a cell of so many `bytes` needs.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), ParseError> {
         self.cells = self.cells.checked_sub(1).ok_or_else(|| too_large("too many cells".to_owned()))?;
         self.text =
             self.text.checked_sub(bytes).ok_or_else(|| too_large("too much text in its cells".to_owned()))?;
@@ -137,18 +138,20 @@ impl Budget {
 
 /// The filled cells of a sheet by row and column, so that a cell far away costs nothing.
 #[derive(Default)]
-struct Sheet {
+pub(crate) struct Sheet {
     rows: BTreeMap<u32, BTreeMap<u32, String>>,
 }
 
 impl Sheet {
-    fn put(&mut self, (row, column): (u32, u32), text: String) {
+    /// Fills a cell. One beyond those that Excel has is left out.
+    pub(crate) fn put(&mut self, (row, column): (u32, u32), text: String) {
         if row <= LAST.0 && column <= LAST.1 {
             self.rows.entry(row).or_default().insert(column, text);
         }
     }
 
-    fn add_to(
+    /// Adds a table for each region of it.
+    pub(crate) fn add_to(
         &self,
         builder: &mut DocumentBuilder,
         name: &str,
@@ -254,7 +257,7 @@ fn written(value: &Data) -> Option<String> {
 }
 
 /// A cell is one line of no tabs, since rows are lines and tabs part cells.
-fn one_line(text: &str) -> Option<String> {
+pub(crate) fn one_line(text: &str) -> Option<String> {
     let text = text
         .trim()
         .replace("\r\n", " ")

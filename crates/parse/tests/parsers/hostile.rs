@@ -8,9 +8,9 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 
 use super::made::{container, docx};
 
-const EXTENSIONS: [&str; 20] = [
+const EXTENSIONS: [&str; 24] = [
     "txt", "md", "html", "csv", "json", "jsonl", "xml", "rs", "pdf", "docx", "xlsx", "pptx", "doc", "xls",
-    "ppt", "eml", "mbox", "mhtml", "bin", "",
+    "ppt", "eml", "mbox", "mhtml", "rtf", "odt", "fods", "odp", "bin", "",
 ];
 
 /// A small generator of repeatable noise (xorshift64).
@@ -33,7 +33,7 @@ impl Noise {
 fn noise_under_every_name() {
     let parsers = super::parsers();
     let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
-    let heads: [&[u8]; 9] = [
+    let heads: [&[u8]; 11] = [
         b"",
         b"PK\x03\x04",
         b"%PDF-1.7\n",
@@ -43,6 +43,8 @@ fn noise_under_every_name() {
         b"<?xml version='1.0'?>",
         b"\xff\xfe",
         b"{",
+        b"{\\rtf1",
+        b"<office:document ><office:body><office:text><text:p>",
     ];
     for round in 0..20 {
         for head in heads {
@@ -207,10 +209,19 @@ fn repeated_beginnings_take_no_longer_than_their_bytes() {
 #[test]
 fn millions_of_tiny_pieces_are_joined() {
     let parsers = super::without_pdfium();
-    for (name, part) in
-        [("a.jsonl", "1\n"), ("a.txt", "a\n\n"), ("a.html", "<p>a"), ("a.xml", "<a>b"), ("a.md", "- a\n")]
-    {
-        let head = if name == "a.xml" { "<?xml version='1.0'?>" } else { "" };
+    for (name, part) in [
+        ("a.jsonl", "1\n"),
+        ("a.txt", "a\n\n"),
+        ("a.html", "<p>a"),
+        ("a.xml", "<a>b"),
+        ("a.md", "- a\n"),
+        ("a.rtf", "a\\par "),
+    ] {
+        let head = match name {
+            "a.xml" => "<?xml version='1.0'?>",
+            "a.rtf" => "{\\rtf1 ",
+            _ => "",
+        };
         let text = head.to_owned() + &part.repeat(600_000);
         let document = parsers.parse(name.as_ref(), text.as_bytes()).unwrap();
         assert!(document.blocks.len() < 110_000, "{name}: {}", document.blocks.len());

@@ -15,6 +15,8 @@ mod kit;
 mod made;
 mod mailboxes;
 mod outlook;
+mod opendocument;
+mod rtf;
 
 use std::path::PathBuf;
 
