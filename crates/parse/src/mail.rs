@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path, thread};
 
-use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind, ParsedDocument};
+use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind};
 use mail_parser::{
     Address, Message, MessageParser, MessagePart, MimeHeaders, PartType, mailbox::mbox::MessageIterator,
 };
@@ -10,7 +10,7 @@ use mail_parser::{
 use crate::{
     Parsed, Parsers, damaged,
     html::{self, Patience},
-    quiet, text, too_large,
+    parts, quiet, text, too_large,
 };
 
 /// Messages inside messages deeper than this are left out.
@@ -207,7 +207,7 @@ fn add(
             continue;
         }
         match parsers.parse_part(Path::new(&name), attachment.contents(), depth + 1, patience) {
-            Ok(document) => transfer(builder, &document, &name),
+            Ok(document) => parts::transfer(builder, &document, &name),
             // A picture, a signature: nothing is missing.
             Err(error) if error.kind.is_skip() => {}
             // One that cannot be read costs itself only, and is named in its place.
@@ -300,23 +300,6 @@ fn people(address: &Address<'_>) -> String {
         .filter(|one| !one.is_empty())
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-/// Adds the blocks of an attachment, under its name.
-fn transfer(builder: &mut DocumentBuilder, document: &ParsedDocument, name: &str) {
-    for block in &document.blocks {
-        let body = document.block_text(block);
-        let mut place = block.location.clone();
-        place.part = Some(match &place.part {
-            Some(inner) if inner != "body" => format!("{name}/{inner}"),
-            _ => name.to_owned(),
-        });
-        match block.kind {
-            docent_core::BlockKind::Heading => builder.heading(block.level, body, place),
-            docent_core::BlockKind::Table => builder.table(body, block.header, place),
-            kind => builder.push(kind, body, place),
-        }
-    }
 }
 
 #[cfg(test)]

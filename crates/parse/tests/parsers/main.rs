@@ -7,10 +7,12 @@
     reason = "small files put together from strings"
 )]
 
+mod archives;
 mod corpus;
 mod hostile;
 mod kit;
 mod made;
+mod texts;
 
 use std::path::PathBuf;
 
