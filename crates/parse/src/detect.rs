@@ -6,7 +6,8 @@ use docent_core::{ParseError, ParseErrorKind};
 use office_oxide::cfb::CfbReader;
 
 use crate::{
-    damaged, encoding, encrypted,
+    archive, damaged, encoding, encrypted,
+    markup::Markup,
     package::{self, Package},
 };
 
@@ -31,6 +32,7 @@ pub(crate) enum Format {
     Mailbox,
     Html,
     Xml,
+    Archive(archive::Kind),
     Text(TextKind),
 }
 
@@ -42,6 +44,13 @@ pub(crate) enum TextKind {
     Delimited,
     Json,
     JsonLines,
+    Markup(Markup),
+    Notebook,
+    Subtitles,
+    Calendar,
+    Contacts,
+    /// Settings in sections, with their media type.
+    Settings(&'static str),
     /// Program text, with its media type.
     Source(&'static str),
 }
@@ -60,6 +69,7 @@ impl Format {
             Self::Msg => "Outlook",
             Self::Html => "HTML",
             Self::Xml => "XML",
+            Self::Archive(_) => "archive",
             Self::Text(_) => "text",
         }
     }
@@ -83,6 +93,9 @@ pub(crate) fn detect(path: &Path, bytes: &[u8]) -> Result<Format, ParseError> {
     }
     if is_rtf(bytes) {
         return Ok(Format::Rtf);
+    }
+    if let Some(kind) = archive_kind(bytes) {
+        return Ok(Format::Archive(kind));
     }
     if let Some(what) = binary_magic(bytes) {
         return Err(unsupported(format!("binary file ({what})")));
@@ -108,8 +121,18 @@ fn text_format(extension: &str, bytes: &[u8]) -> Format {
     let by_name = match extension {
         "md" | "markdown" | "mdown" | "mkd" | "mdx" => Some(TextKind::Markdown),
         "csv" | "tsv" | "tab" => Some(TextKind::Delimited),
-        "json" | "ipynb" | "geojson" => Some(TextKind::Json),
+        "json" | "geojson" => Some(TextKind::Json),
         "jsonl" | "ndjson" => Some(TextKind::JsonLines),
+        "ipynb" => Some(TextKind::Notebook),
+        "rst" | "rest" => Some(TextKind::Markup(Markup::Rst)),
+        "org" => Some(TextKind::Markup(Markup::Org)),
+        "adoc" | "asciidoc" => Some(TextKind::Markup(Markup::AsciiDoc)),
+        "tex" | "latex" | "ltx" => Some(TextKind::Markup(Markup::Latex)),
+        "srt" | "vtt" => Some(TextKind::Subtitles),
+        "ics" | "ical" | "vcs" => Some(TextKind::Calendar),
+        "vcf" | "vcard" => Some(TextKind::Contacts),
+        "toml" => Some(TextKind::Settings("text/x-toml")),
+        "ini" | "cfg" | "conf" => Some(TextKind::Settings("text/x-ini")),
         _ => source_mime(extension).map(TextKind::Source),
     };
     if let Some(kind) = by_name {
@@ -143,6 +166,15 @@ fn text_format(extension: &str, bytes: &[u8]) -> Format {
         if is_mail(start) {
             return Format::Mail;
         }
+    }
+    if start.starts_with("WEBVTT") {
+        return Format::Text(TextKind::Subtitles);
+    }
+    if lower.starts_with("begin:vcalendar") {
+        return Format::Text(TextKind::Calendar);
+    }
+    if lower.starts_with("begin:vcard") {
+        return Format::Text(TextKind::Contacts);
     }
     if extension.is_empty() && start.starts_with("#!") {
         return Format::Text(TextKind::Source("text/x-script"));
@@ -207,8 +239,7 @@ fn source_mime(extension: &str) -> Option<&'static str> {
         "css" | "scss" | "less" => "text/css",
         "vue" | "svelte" => "text/x-component",
         "yaml" | "yml" => "text/x-yaml",
-        "toml" => "text/x-toml",
-        "ini" | "cfg" | "conf" | "properties" | "env" => "text/x-ini",
+        "properties" | "env" => "text/x-ini",
         "proto" | "thrift" | "graphql" => "text/x-interface",
         _ => return None,
     })
@@ -249,8 +280,8 @@ fn zip_format(bytes: &[u8], extension: &str) -> Result<Format, ParseError> {
         Ok(Package::Other) if office => {
             Err(damaged(format!("not a .{extension} file: the zip container lacks its parts")))
         }
-        Err(reason) if office => Err(damaged(format!("the zip container is cut off or damaged: {reason}"))),
-        Ok(Package::Other) | Err(_) => Err(unsupported("binary file (application/zip)")),
+        Err(error) => Err(error),
+        Ok(Package::Other) => Ok(Format::Archive(archive::Kind::Zip)),
     }
 }
 
@@ -310,8 +341,24 @@ fn is_flat_opendocument(bytes: &[u8]) -> bool {
     rest.strip_prefix("<office:document").is_some_and(|rest| rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
+/// The archives that are no zip.
+fn archive_kind(bytes: &[u8]) -> Option<archive::Kind> {
+    if bytes.starts_with(b"\x1f\x8b\x08") {
+        Some(archive::Kind::Gzip)
+    } else if bytes.starts_with(b"7z\xbc\xaf\x27\x1c") {
+        Some(archive::Kind::SevenZip)
+    } else {
+        archive::is_tar(bytes).then_some(archive::Kind::Tar)
+    }
+}
+
+/// Whether a file that starts with `head` is a picture, a program or the like.
+pub(crate) fn is_media(head: &[u8]) -> bool {
+    binary_magic(head).is_some() && archive_kind(head).is_none()
+}
+
 fn binary_magic(bytes: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 33] = [
+    const MAGIC: [(&[u8], &str); 31] = [
         (b"\x89PNG\r\n\x1a\n", "image/png"),
         (b"\xff\xd8\xff", "image/jpeg"),
         (b"GIF87a", "image/gif"),
@@ -325,11 +372,9 @@ fn binary_magic(bytes: &[u8]) -> Option<&'static str> {
         (b"\xca\xfe\xba\xbe", "application/java-vm"),
         (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
         (b"\0asm", "application/wasm"),
-        (b"\x1f\x8b", "application/gzip"),
         (b"BZh", "application/x-bzip2"),
         (b"\xfd7zXZ\0", "application/x-xz"),
         (b"\x28\xb5\x2f\xfd", "application/zstd"),
-        (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
         (b"Rar!\x1a\x07", "application/vnd.rar"),
         (b"SQLite format 3\0", "application/vnd.sqlite3"),
         (b"ID3", "audio/mpeg"),
@@ -356,7 +401,6 @@ fn binary_magic(bytes: &[u8]) -> Option<&'static str> {
         (Some(b"RIFF"), Some(b"WAVE")) => Some("audio/wav"),
         (Some(b"RIFF"), Some(b"AVI ")) => Some("video/x-msvideo"),
         _ if bytes.get(4..8) == Some(b"ftyp") => Some("video/mp4"),
-        _ if bytes.get(257..262) == Some(b"ustar") => Some("application/x-tar"),
         _ if bytes.starts_with(b"BM") && encoding::is_binary(bytes) => Some("image/bmp"),
         _ => None,
     }
@@ -405,6 +449,15 @@ mod tests {
         assert_eq!(of("x", mail), Ok(Format::Mail));
         assert_eq!(of("x.eml", b"Subject: Hi\n\nHello"), Ok(Format::Mail));
         assert_eq!(of("x.txt", b"Note: this\nDate: that\n\nHello"), Ok(Format::Text(TextKind::Plain)));
+    }
+
+    #[test]
+    fn archives_are_known_by_their_content() {
+        assert_eq!(of("a.txt", b"\x1f\x8b\x08\0"), Ok(Format::Archive(archive::Kind::Gzip)));
+        assert_eq!(of("a", b"7z\xbc\xaf\x27\x1c\0\x04"), Ok(Format::Archive(archive::Kind::SevenZip)));
+        assert_eq!(of("a.zip", b"PK\x03\x04 cut off").unwrap_err().0, ParseErrorKind::Damaged);
+        assert!(is_media(b"GIF89a") && !is_media(b"7z\xbc\xaf\x27\x1c") && !is_media(b"words"));
+        assert_eq!(of("a.zip", b"just words"), Ok(Format::Text(TextKind::Plain)));
     }
 
     #[test]

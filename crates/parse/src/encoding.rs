@@ -130,7 +130,7 @@ fn has_no_controls(sample: &[u8], encoding: &'static Encoding) -> bool {
 }
 
 /// The encoding of `bytes`.
-fn guess(bytes: &[u8]) -> &'static Encoding {
+pub(crate) fn guess(bytes: &[u8]) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return encoding;
     }
@@ -173,7 +173,7 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
 /// The share of two-byte characters of `bytes` that stand in the rows of `encoding` that hold its everyday characters
 /// (level 1 of GB 2312, Big5 and JIS X 0208, the kana, the hangul syllables, the punctuation); `None` if the bytes
 /// are not in that encoding or it is not a two-byte one. Rows after the standards' code tables.
-fn commonness(bytes: &[u8], encoding: &'static Encoding) -> Option<f64> {
+pub(crate) fn commonness(bytes: &[u8], encoding: &'static Encoding) -> Option<f64> {
     if encoding == SHIFT_JIS && !may_be_shift_jis(bytes) {
         return None;
     }

@@ -16,7 +16,7 @@ use html5ever::{
     },
 };
 
-use crate::{Parsed, spans::Spans};
+use crate::{Parsed, archive::Unpacked, spans::Spans};
 
 /// An item or cell longer than this is cut into several blocks.
 const LONG: usize = 4000;
@@ -30,11 +30,13 @@ const AT_ONCE: usize = 16 << 10;
 #[derive(Debug)]
 pub(crate) struct Patience {
     left: Cell<Duration>,
+    /// What the archives of that file have taken.
+    pub(crate) unpacked: Unpacked,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { left: Cell::new(PATIENCE) }
+        Self { left: Cell::new(PATIENCE), unpacked: Unpacked::default() }
     }
 }
 
@@ -688,7 +690,7 @@ mod tests {
     #[test]
     fn a_page_that_takes_too_long_is_given_up() {
         let attributes: String = (0..200_000).map(|n| format!(" a{n}=1")).collect();
-        let patience = Patience { left: Cell::new(Duration::from_nanos(1)) };
+        let patience = Patience { left: Cell::new(Duration::from_nanos(1)), ..Patience::default() };
         let error = parse(&format!("<p>One<p{attributes}>Two"), &patience).unwrap_err();
         assert_eq!(error.kind, ParseErrorKind::Timeout);
         // Nor are other pages of that file read.

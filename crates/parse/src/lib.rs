@@ -2,13 +2,14 @@
 //! text files.
 //!
 //! [`Parsers`] is the in-process implementation of [`docent_core::Parser`]. The type of a file is decided by
-//! its content first (`detect`), its name second. Two families of formats exist:
+//! its content first (`detect`), its name second. Three families of formats exist:
 //!
-//! - files that *are* text (plain text, Markdown, source code, CSV, JSON) keep the whole decoded text as
-//!   [`ParsedDocument::text`], verbatim but for the `\\u` escapes of JSON; their blocks are ranges of it, with lines
-//!   (`verbatim`);
+//! - files that *are* text (plain text, Markdown, reStructuredText, Org, AsciiDoc, LaTeX, source code, settings, CSV,
+//!   JSON) keep the whole decoded text as [`ParsedDocument::text`], verbatim but for the `\\u` escapes of JSON; their
+//!   blocks are ranges of it, with lines (`verbatim`);
 //! - files that *contain* text (HTML and saved pages, XML, PDF, Office, OpenDocument, RTF, mail, mailboxes and Outlook
-//!   messages, EPUB books) have their text put together block by block.
+//!   messages, EPUB books, notebooks, subtitles, calendars, contacts) have their text put together block by block;
+//! - archives (zip, tar, gzip, 7z) have the text of their members, each a part under its path.
 //!
 //! **The rule for sheets.** A [`Table`](docent_core::BlockKind::Table) block with `location.cells` holds one
 //! sheet row per line, cells parted by tabs, in order; no row inside the range is left out (a blank row is an empty
@@ -18,6 +19,8 @@
 //! Nothing here prints, and no panic of a library gets out. Files that are hostile are read in processes of their own:
 //! [`workers`].
 
+mod archive;
+mod cards;
 mod code;
 mod code_page;
 mod delimited;
@@ -31,20 +34,25 @@ mod lzfu;
 mod mail;
 mod mailbox;
 mod markdown;
+mod markup;
 mod message;
 mod msg;
+mod notebook;
 mod office;
 mod ole;
 mod opendocument;
 mod package;
+mod parts;
 mod pdf;
 mod quiet;
 mod reserve;
 mod rich_body;
 mod rows;
 mod rtf;
+mod settings;
 mod sheets;
 mod spans;
+mod subtitles;
 mod text;
 mod verbatim;
 pub mod workers;
@@ -71,8 +79,11 @@ pub struct ParseOptions {
     pub pdfium: Option<PathBuf>,
     /// The largest file that is parsed.
     pub max_file: u64,
-    /// The most that the members of one zip container (docx, xlsx, pptx, odt, epub) may unpack to, together.
+    /// The most that the members of one zip container (docx, xlsx, pptx, odt, epub) may unpack to, together; and all
+    /// archives of one file, those inside others included.
     pub max_unpacked: u64,
+    /// Whether archives (zip, tar, gzip, 7z) are opened and their members read.
+    pub archives: bool,
     /// The most text that one document may give.
     pub max_text: usize,
     /// The most cells of one workbook.
@@ -87,6 +98,7 @@ impl Default for ParseOptions {
             pdfium: None,
             max_file: 512 << 20,
             max_unpacked: 512 << 20,
+            archives: true,
             max_text: 128 << 20,
             max_cells: 5_000_000,
             max_pages: 20_000,
@@ -127,7 +139,7 @@ impl Parsers {
         pdf::load(&self.options);
     }
 
-    /// Parses what may be a part of a message, `depth` messages deep. `patience` is that of the whole file.
+    /// Parses what may be a part of a message or an archive, `depth` of them deep. `patience` is that of the whole file.
     pub(crate) fn parse_part(&self, path: &Path, bytes: &[u8], depth: usize, patience: &Patience) -> Parsed {
         if bytes.len() as u64 > self.options.max_file {
             return Err(too_large(format!(
@@ -162,7 +174,8 @@ impl Parsers {
         if document.blocks.is_empty() || document.text.trim().is_empty() {
             return Err(ParseError::new(ParseErrorKind::Empty, "no text in it"));
         }
-        if document.language.is_none() {
+        // Of a part nobody asks.
+        if depth == 0 && document.language.is_none() {
             document.language = language::detect(&document.text).map(str::to_owned);
         }
         Ok(document)
@@ -191,10 +204,21 @@ impl Parsers {
             Format::Epub => epub::parse(bytes, &self.options, patience),
             Format::Html => html::parse(&encoding::decode_html(bytes), patience),
             Format::Xml => xml::parse(&encoding::decode_xml(bytes), patience),
+            Format::Archive(_) if !self.options.archives => {
+                Err(ParseError::new(ParseErrorKind::Unsupported, "archives are not opened"))
+            }
+            Format::Archive(kind) => archive::parse(self, kind, path, bytes, depth, patience),
+            // Each of its lines may be in an encoding of its own.
+            Format::Text(detect::TextKind::Contacts) => Ok(cards::parse_contacts(bytes)),
             Format::Text(kind) => {
                 let text = encoding::decode(bytes);
                 match kind {
-                    detect::TextKind::Plain => Ok(text::parse(text)),
+                    detect::TextKind::Plain | detect::TextKind::Contacts => Ok(text::parse(text)),
+                    detect::TextKind::Markup(markup) => Ok(markup::parse(text, markup)),
+                    detect::TextKind::Notebook => Ok(notebook::parse(text)),
+                    detect::TextKind::Subtitles => Ok(subtitles::parse(text)),
+                    detect::TextKind::Calendar => Ok(cards::parse_calendar(&text)),
+                    detect::TextKind::Settings(mime) => Ok(settings::parse(text, mime)),
                     detect::TextKind::Markdown => Ok(markdown::parse(text)),
                     detect::TextKind::Delimited => Ok(delimited::parse(text, path)),
                     detect::TextKind::Json => Ok(code::parse(json::unescape(text), "application/json")),

@@ -13,7 +13,7 @@ use crate::{
     Parsed, Parsers, damaged, encoding,
     html::{self, Patience},
     message::{self, Body, DEEPEST, MOST_PARTS, MOST_PEOPLE, Piece, bounded, within},
-    quiet, too_large,
+    parts, quiet, too_large,
 };
 
 /// The levels of messages that fit into this many bytes need little stack.
@@ -228,7 +228,7 @@ pub(crate) fn add(
         } else if attachment.content_type().is_some_and(|kind| kind.ctype() == MASKED) {
             builder.reset_headings();
             if let Ok(document) = parse(parsers, attachment.contents(), depth + 1, patience) {
-                message::transfer(builder, &document, &name);
+                parts::transfer(builder, &document, &name);
             }
         } else {
             message::attach(parsers, builder, &name, &contents(message, attachment), depth, patience);

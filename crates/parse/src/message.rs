@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, path::Path};
 
-use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParsedDocument};
+use docent_core::{BlockKind, DocumentBuilder, Location, ParseError};
 
 use crate::{
     Parsers,
     html::{self, Patience},
-    text, too_large,
+    parts, text, too_large,
 };
 
 /// Messages inside messages deeper than this are left out.
@@ -158,7 +158,7 @@ pub(crate) fn attach(
 ) {
     builder.reset_headings();
     match parsers.parse_part(Path::new(name), bytes, depth + 1, patience) {
-        Ok(document) => transfer(builder, &document, name),
+        Ok(document) => parts::transfer(builder, &document, name),
         // A picture, a signature: nothing is missing.
         Err(error) if error.kind.is_skip() => {}
         // One that cannot be read costs itself only, and is named in its place.
@@ -167,23 +167,6 @@ pub(crate) fn attach(
             let note = format!("[attachment {own} was not read: {error}]");
             let place = Location { part: Some(name.to_owned()), ..Location::default() };
             builder.push(BlockKind::Paragraph, &note, place);
-        }
-    }
-}
-
-/// Adds the blocks of an attachment, under its name.
-pub(crate) fn transfer(builder: &mut DocumentBuilder, document: &ParsedDocument, name: &str) {
-    for block in &document.blocks {
-        let body = document.block_text(block);
-        let mut place = block.location.clone();
-        place.part = Some(match &place.part {
-            Some(inner) if inner != "body" => format!("{name}/{inner}"),
-            _ => name.to_owned(),
-        });
-        match block.kind {
-            BlockKind::Heading => builder.heading(block.level, body, place),
-            BlockKind::Table => builder.table(body, block.header, place),
-            kind => builder.push(kind, body, place),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     lzfu, mail,
     message::{self, Body, DEEPEST, MOST_PARTS, MOST_PEOPLE, Piece, bounded, within},
     ole::{self, Ole, u32_at},
+    parts,
     rich_body::{self, RichBody},
 };
 
@@ -120,7 +121,7 @@ fn add(
             // The message that was signed.
             builder.reset_headings();
             if let Ok(document) = mail::parse(parsers, &bytes, depth + 1, patience) {
-                message::transfer(builder, &document, &name);
+                parts::transfer(builder, &document, &name);
             }
             continue;
         }

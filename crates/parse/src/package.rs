@@ -1,6 +1,7 @@
 //! Zip containers: what is in them, and whether they may be unpacked.
 
 use std::{
+    collections::HashSet,
     io::{Cursor, Read},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -14,6 +15,8 @@ use crate::{damaged, too_large};
 pub(crate) const DEFLATE_MOST: u64 = 1032;
 /// The most members of a container.
 const MOST_MEMBERS: usize = 100_000;
+/// The locator of an end record of 64 bits stands in this many bytes at the end, comment included.
+const LOCATOR_TAIL: usize = (64 << 10) + 128;
 /// Containers that unpack to more than this are read one at a time: what is made of one takes several times that.
 const LARGE: u64 = 32 << 20;
 
@@ -34,9 +37,47 @@ pub(crate) enum Package {
     Other,
 }
 
+/// Opens a container, unless it declares more members than anyone packs: the library makes room for all of them.
+pub(crate) fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, ParseError> {
+    let members = declared_members(bytes);
+    if members > MOST_MEMBERS as u64 {
+        return Err(too_large(format!("{members} members in one container")));
+    }
+    ZipArchive::new(Cursor::new(bytes))
+        .map_err(|error| damaged(format!("the zip container is cut off or damaged: {error}")))
+}
+
+/// The most members that an end record of 64 bits declares; the records of 16 bits have no room for many. The record is
+/// the one that ends at its locator, which stands before the container's last comment.
+fn declared_members(bytes: &[u8]) -> u64 {
+    let number = |at: usize| {
+        let bytes: Option<[u8; 8]> = bytes.get(at..at.checked_add(8)?)?.try_into().ok();
+        bytes.map(u64::from_le_bytes)
+    };
+    let tail = bytes.len().saturating_sub(LOCATOR_TAIL);
+    let locators: HashSet<u64> = find_all(bytes, tail, b"PK\x06\x07").map(|at| at as u64).collect();
+    if locators.is_empty() {
+        return 0;
+    }
+    find_all(bytes, 0, b"PK\x06\x06")
+        .filter(|at| {
+            let end = number(at + 4).and_then(|size| size.checked_add(*at as u64 + 12));
+            end.is_some_and(|end| locators.contains(&end))
+        })
+        .filter_map(|at| number(at + 24).max(number(at + 32)))
+        .max()
+        .unwrap_or(0)
+}
+
+/// Where `mark` stands, from `start` on.
+fn find_all<'b>(bytes: &'b [u8], start: usize, mark: &'b [u8; 4]) -> impl Iterator<Item = usize> + 'b {
+    let from = bytes.get(start..).unwrap_or_default();
+    from.windows(4).enumerate().filter(move |(_, window)| window == mark).map(move |(at, _)| start + at)
+}
+
 /// Looks at the names of the members only.
-pub(crate) fn look(bytes: &[u8]) -> Result<Package, String> {
-    let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+pub(crate) fn look(bytes: &[u8]) -> Result<Package, ParseError> {
+    let archive = open(bytes)?;
     let has = |prefix: &str| {
         archive.file_names().flatten().any(|name| name.trim_start_matches('/').starts_with(prefix))
     };
@@ -74,8 +115,7 @@ pub(crate) fn check(bytes: &[u8], limit: u64) -> Result<Turn, ParseError> {
 /// Bytes that the container unpacks to, pictures included.
 fn unpacked(bytes: &[u8], limit: u64) -> Result<u64, ParseError> {
     let bomb = || too_large(format!("unpacks to more than {} MB: a zip bomb?", limit >> 20));
-    let mut archive = ZipArchive::new(Cursor::new(bytes))
-        .map_err(|error| damaged(format!("the zip container is cut off or damaged: {error}")))?;
+    let mut archive = open(bytes)?;
     if archive.len() > MOST_MEMBERS {
         return Err(too_large(format!("{} members in one container", archive.len())));
     }
@@ -132,6 +172,21 @@ mod tests {
         assert!(turn.is_some() && ONE_LARGE.try_lock().is_err());
         assert!(check(&pack(1000), 64 << 20).unwrap().is_none());
         drop(turn);
+    }
+
+    #[test]
+    fn members_beyond_all_measure_are_not_made_room_for() {
+        let mut bytes = b"PK\x03\x04".to_vec();
+        bytes.resize(64, 0);
+        bytes.extend(b"PK\x06\x06");
+        bytes.extend(44u64.to_le_bytes());
+        bytes.extend([0; 12]);
+        bytes.extend([400_000_000u64; 2].into_iter().flat_map(u64::to_le_bytes));
+        bytes.extend([0; 16]);
+        bytes.extend(b"PK\x06\x07\0\0\0\0\x40\0\0\0\0\0\0\0\x01\0\0\0PK\x05\x06");
+        bytes.extend([0xFF; 18]);
+        assert_eq!(declared_members(&bytes), 400_000_000);
+        assert_eq!(open(&bytes).unwrap_err().kind, docent_core::ParseErrorKind::TooLarge);
     }
 
     /// The sum of the sizes that are declared is a bound only because no member gives more than its own.

@@ -9,7 +9,7 @@ use docent_core::ParseError;
 use percent_encoding::percent_decode_str;
 use zip::ZipArchive;
 
-use crate::{damaged, too_large};
+use crate::{damaged, package, too_large};
 
 /// The longest path: every block of a chapter repeats it.
 pub(super) const LONGEST: usize = 500;
@@ -26,8 +26,7 @@ pub(super) struct Container<'b> {
 
 impl<'b> Container<'b> {
     pub(super) fn open(bytes: &'b [u8], limit: u64) -> Result<Self, ParseError> {
-        let zip = ZipArchive::new(Cursor::new(bytes))
-            .map_err(|error| damaged(format!("the zip container is cut off or damaged: {error}")))?;
+        let zip = package::open(bytes)?;
         let mut members = BTreeMap::new();
         for index in 0..zip.len() {
             if let Some(Ok(name)) = zip.name_for_index(index) {

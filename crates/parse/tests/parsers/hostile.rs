@@ -8,9 +8,10 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 
 use super::made::{container, docx};
 
-const EXTENSIONS: [&str; 24] = [
+const EXTENSIONS: [&str; 37] = [
     "txt", "md", "html", "csv", "json", "jsonl", "xml", "rs", "pdf", "docx", "xlsx", "pptx", "doc", "xls",
-    "ppt", "eml", "mbox", "mhtml", "rtf", "odt", "fods", "odp", "bin", "",
+    "ppt", "eml", "mbox", "mhtml", "rtf", "odt", "fods", "odp", "bin", "", "rst", "org", "adoc", "tex",
+    "ipynb", "srt", "vtt", "ics", "vcf", "toml", "zip", "tgz", "7z",
 ];
 
 /// A small generator of repeatable noise (xorshift64).
@@ -33,7 +34,7 @@ impl Noise {
 fn noise_under_every_name() {
     let parsers = super::parsers();
     let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
-    let heads: [&[u8]; 11] = [
+    let heads: [&[u8]; 17] = [
         b"",
         b"PK\x03\x04",
         b"%PDF-1.7\n",
@@ -45,6 +46,12 @@ fn noise_under_every_name() {
         b"{",
         b"{\\rtf1",
         b"<office:document ><office:body><office:text><text:p>",
+        b"\x1f\x8b\x08\0\0\0\0\0\0\0",
+        b"7z\xbc\xaf\x27\x1c\0\x04",
+        b"WEBVTT\n\n00:01 --> 00:02\n",
+        b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:",
+        b"BEGIN:VCARD\nFN;QUOTED-PRINTABLE:",
+        b"{\"cells\":[",
     ];
     for round in 0..20 {
         for head in heads {

@@ -7,6 +7,7 @@
     reason = "small files put together from strings"
 )]
 
+mod archives;
 mod books;
 mod compound;
 mod corpus;
@@ -14,9 +15,10 @@ mod hostile;
 mod kit;
 mod made;
 mod mailboxes;
-mod outlook;
 mod opendocument;
+mod outlook;
 mod rtf;
+mod texts;
 
 use std::path::PathBuf;
 
