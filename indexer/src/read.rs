@@ -205,6 +205,11 @@ impl<'a> Reader<'a> {
             return Ok(Done::Change(FileChange::Moved { doc, root, relative, stamp }));
         }
         let Reading { outcome, again } = self.reading(&path, bytes)?;
+        // A library, or a process to read it in, could not be had: what is known of the file stays.
+        let outcome = match outcome {
+            Outcome::Failed { reason, .. } if again && job.had_words => return Ok(Done::Unread(reason)),
+            outcome => outcome,
+        };
         Ok(update(stamp, (!again).then_some(hash), outcome))
     }
 

@@ -254,7 +254,8 @@ impl Inner {
 
     fn parse_options(&self) -> ParseOptions {
         ParseOptions {
-            pdfium: self.models.pdfium(),
+            // Workers stand in another folder.
+            pdfium: self.models.pdfium().map(|path| std::path::absolute(&path).unwrap_or(path)),
             max_file: self.config.index.max_file_mb << 20,
             ..ParseOptions::default()
         }

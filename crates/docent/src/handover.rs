@@ -18,7 +18,7 @@ struct Call {
 #[serde(rename_all = "snake_case")]
 enum Reply {
     Event(Event),
-    Done(Response),
+    Done(Box<Response>),
     Error(ErrorReport),
 }
 
@@ -90,7 +90,7 @@ mod unix {
                 let line = line.map_err(|cause| gone().caused_by(cause))?;
                 match serde_json::from_str(&line).map_err(|cause| gone().caused_by(cause))? {
                     Reply::Event(event) => on_event(event),
-                    Reply::Done(response) => return Ok(response),
+                    Reply::Done(response) => return Ok(*response),
                     Reply::Error(report) => return Err(report.into()),
                 }
             }
@@ -200,7 +200,7 @@ mod unix {
             send(&mut write, &Reply::Event(event)).await?;
         }
         let reply = match result {
-            Ok(response) => Reply::Done(response),
+            Ok(response) => Reply::Done(Box::new(response)),
             Err(error) => Reply::Error(error.to_report()),
         };
         send(&mut write, &reply).await

@@ -1,6 +1,10 @@
 //! Workers that do what they must not, and what becomes of them. This program is the worker, too.
 
-#![expect(clippy::unwrap_used, reason = "tests fail so")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests fail and tell so; one prints on purpose"
+)]
 
 use std::{
     fs::File,
@@ -18,7 +22,7 @@ use docent_parse::{
     ParseOptions, Parsers,
     workers::{WorkerCommand, WorkerLimits, WorkerPool, serve_with},
 };
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 
 const WORKER: &str = "be-a-worker";
 const MB: usize = 1 << 20;
@@ -28,13 +32,13 @@ fn main() -> ExitCode {
         return serve_with(|options| Hostile(Parsers::new(options)));
     }
     let tests = [
-        ("documents_come_through_unchanged", documents_come_through_unchanged as fn() -> Result<(), Failed>),
+        ("documents_come_through_unchanged", documents_come_through_unchanged as fn()),
         ("errors_come_through_unchanged", errors_come_through_unchanged),
         ("a_worker_that_dies_costs_one_file", a_worker_that_dies_costs_one_file),
         ("a_worker_that_hangs_is_killed", a_worker_that_hangs_is_killed),
         ("a_worker_that_swells_is_stopped", a_worker_that_swells_is_stopped),
         ("what_a_worker_says_is_checked", what_a_worker_says_is_checked),
-        ("what_a_library_prints_is_no_answer", what_a_library_prints_is_no_answer),
+        ("what_a_library_may_do", what_a_library_may_do),
         ("many_threads_have_many_workers", many_threads_have_many_workers),
         ("a_program_that_is_missing_is_named", a_program_that_is_missing_is_named),
         #[cfg(target_os = "linux")]
@@ -42,7 +46,15 @@ fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         ("workers_end_with_their_pool", workers_end_with_their_pool),
     ];
-    let trials = tests.map(|(name, test)| Trial::test(name, test)).into_iter().collect();
+    let trials = tests
+        .map(|(name, test)| {
+            Trial::test(name, move || {
+                test();
+                Ok(())
+            })
+        })
+        .into_iter()
+        .collect();
     // One at a time: one of them counts processes.
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -79,6 +91,10 @@ impl Parser for Hostile {
                 std::io::stdout().flush().ok();
                 told(Ok("printed".into()))
             }
+            "thread" => {
+                let thread = thread::Builder::new().stack_size(64 * MB).spawn(|| "from a thread".to_owned());
+                told(thread.map(|thread| thread.join().unwrap()))
+            }
             "tcp" => told(TcpStream::connect(argument).map(|_| "connected".into())),
             "udp" => told(UdpSocket::bind("127.0.0.1:0").map(|_| "bound".into())),
             #[cfg(unix)]
@@ -107,26 +123,24 @@ fn assert_works(pool: &WorkerPool) {
     assert_eq!(parse(pool, "fine.md", b"# Leave\n\n30 days.\n").unwrap().text, "# Leave\n\n30 days.\n");
 }
 
-fn documents_come_through_unchanged() -> Result<(), Failed> {
+fn documents_come_through_unchanged() {
     let pool = pool(WorkerLimits::default());
     let long = format!("# Terms\n\n{}", "合同 terms; \u{1f600}\n\n".repeat(200_000));
     for (name, text) in [("a.md", "# Leave\n\n- 30 days\n"), ("b.csv", "a,b\n1,2\n"), ("c.md", &long)] {
         let here = Parsers::new(ParseOptions::default()).parse(Path::new(name), text.as_bytes());
         assert_eq!(parse(&pool, name, text.as_bytes()), here, "{name}");
     }
-    Ok(())
 }
 
-fn errors_come_through_unchanged() -> Result<(), Failed> {
+fn errors_come_through_unchanged() {
     let pool = pool(WorkerLimits::default());
     for (name, bytes) in [("a.docx", b"words".as_slice()), ("b.bin", b"\0\x01\x02\0"), ("c.txt", b"  ")] {
         let here = Parsers::new(ParseOptions::default()).parse(Path::new(name), bytes).unwrap_err();
         assert_eq!(parse(&pool, name, bytes).unwrap_err(), here, "{name}");
     }
-    Ok(())
 }
 
-fn a_worker_that_dies_costs_one_file() -> Result<(), Failed> {
+fn a_worker_that_dies_costs_one_file() {
     let pool = pool(WorkerLimits::default());
     assert_works(&pool);
     let error = parse(&pool, "abort", b"x").unwrap_err();
@@ -135,10 +149,9 @@ fn a_worker_that_dies_costs_one_file() -> Result<(), Failed> {
     assert_works(&pool);
     assert_eq!(parse(&pool, "exit", b"x").unwrap_err().kind, ParseErrorKind::Crashed);
     assert_works(&pool);
-    Ok(())
 }
 
-fn a_worker_that_hangs_is_killed() -> Result<(), Failed> {
+fn a_worker_that_hangs_is_killed() {
     let pool = pool(WorkerLimits { seconds: 1, ..WorkerLimits::default() });
     let begun = Instant::now();
     let error = parse(&pool, "hang", b"x").unwrap_err();
@@ -150,10 +163,9 @@ fn a_worker_that_hangs_is_killed() -> Result<(), Failed> {
         assert_eq!(error.kind, ParseErrorKind::Timeout);
         assert_works(&pool);
     }
-    Ok(())
 }
 
-fn a_worker_that_swells_is_stopped() -> Result<(), Failed> {
+fn a_worker_that_swells_is_stopped() {
     if cfg!(unix) {
         let pool = pool(WorkerLimits { memory: 256 << 20, ..WorkerLimits::default() });
         let error = parse(&pool, "swell", b"x").unwrap_err();
@@ -161,24 +173,23 @@ fn a_worker_that_swells_is_stopped() -> Result<(), Failed> {
         assert_eq!(error.reason, "needed more than 256 MB of memory to be read");
         assert_works(&pool);
     }
-    Ok(())
 }
 
-fn what_a_worker_says_is_checked() -> Result<(), Failed> {
+fn what_a_worker_says_is_checked() {
     let pool = pool(WorkerLimits::default());
     assert_eq!(parse(&pool, "many-blocks", b"x").unwrap_err().kind, ParseErrorKind::Damaged);
     assert_works(&pool);
-    Ok(())
 }
 
-fn what_a_library_prints_is_no_answer() -> Result<(), Failed> {
+/// It prints, which is no answer, and starts threads.
+fn what_a_library_may_do() {
     let pool = pool(WorkerLimits::default());
     assert_eq!(parse(&pool, "print", b"x").unwrap().text, "printed");
+    assert_eq!(parse(&pool, "thread", b"x").unwrap().text, "from a thread");
     assert_works(&pool);
-    Ok(())
 }
 
-fn many_threads_have_many_workers() -> Result<(), Failed> {
+fn many_threads_have_many_workers() {
     let pool = Arc::new(pool(WorkerLimits::default()));
     thread::scope(|scope| {
         for number in 0..4 {
@@ -194,21 +205,19 @@ fn many_threads_have_many_workers() -> Result<(), Failed> {
             });
         }
     });
-    Ok(())
 }
 
-fn a_program_that_is_missing_is_named() -> Result<(), Failed> {
+fn a_program_that_is_missing_is_named() {
     let command = WorkerCommand { program: "/nowhere/docent".into(), arguments: Vec::new() };
     let pool = WorkerPool::new(command, ParseOptions::default(), WorkerLimits::default());
     let error = parse(&pool, "a.txt", b"x").unwrap_err();
     assert_eq!(error.kind, ParseErrorKind::Unavailable);
     assert!(error.reason.contains("/nowhere/docent cannot be started"), "{error}");
-    Ok(())
 }
 
 /// The real thing: a listener that waits, a program that leaves a mark, a file that is there.
 #[cfg(target_os = "linux")]
-fn a_worker_gets_out_nowhere() -> Result<(), Failed> {
+fn a_worker_gets_out_nowhere() {
     let pool = pool(WorkerLimits::default());
     let seal = pool.seal().unwrap();
     println!("sealed: {seal:?}");
@@ -241,11 +250,10 @@ fn a_worker_gets_out_nowhere() -> Result<(), Failed> {
     stopped("delete", secret.to_str().unwrap());
     assert!(secret.exists() && !new.exists());
     std::fs::remove_dir_all(&folder).unwrap();
-    Ok(())
 }
 
 #[cfg(target_os = "linux")]
-fn workers_end_with_their_pool() -> Result<(), Failed> {
+fn workers_end_with_their_pool() {
     let children = || {
         let own = std::process::id().to_string();
         let parent = |status: &str| {
@@ -271,5 +279,4 @@ fn workers_end_with_their_pool() -> Result<(), Failed> {
         assert!(begun.elapsed() < Duration::from_secs(10), "a worker is left");
         thread::sleep(Duration::from_millis(10));
     }
-    Ok(())
 }

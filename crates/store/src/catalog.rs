@@ -184,7 +184,8 @@ impl Catalog {
     pub(crate) fn reopen(&self) -> Result<()> {
         let opened = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE);
         *self.connection() = opened.map_err(|cause| sqlite("open the catalog", cause).at(&self.path))?;
-        Ok(())
+        // An older docent may have written it.
+        self.add_columns()
     }
 
     /// Moves what was written into the main file, so that the log keeps nothing that was deleted; `false` where a

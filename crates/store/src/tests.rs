@@ -115,6 +115,10 @@ impl Index {
         SharedStore(self.writer.store().clone()).snapshot(filter).unwrap()
     }
 
+    fn sql(&self, statements: &str) {
+        self.writer.store().catalog.write(|transaction| transaction.execute_batch(statements)).unwrap();
+    }
+
     fn check(&self) {
         let report = self.writer.check(false).unwrap();
         assert!(report.clean, "{:?}", report.differences);

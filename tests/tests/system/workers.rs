@@ -34,7 +34,7 @@ fn workers_are_sealed_and_end_with_their_parent() {
     assert!(parsers["detail"].as_str().unwrap().contains("processes"), "{parsers}");
 
     home.add();
-    let watch = home.watch();
+    let mut watch = home.watch();
     home.write("b.md", "# Travel\n\nTrains before planes.\n");
     let begun = Instant::now();
     let workers = loop {
@@ -57,6 +57,7 @@ fn workers_are_sealed_and_end_with_their_parent() {
         }
     }
     watch.signal(Signal::KILL);
+    watch.ended();
     while workers.iter().any(|worker| worker.join("status").exists()) {
         assert!(begun.elapsed() < PATIENCE, "a worker outlives its parent");
         thread::sleep(Duration::from_millis(10));

@@ -28,8 +28,11 @@ const IDLE: Duration = Duration::from_secs(20);
 const MOST_FILES: u32 = 1000;
 /// ... and so is one that has read a file or written a text of this many bytes: memory does not come back.
 const LARGE: usize = 8 << 20;
-/// What is looked at of a dead worker's last words.
-const LAST_WORDS: u64 = 4096;
+/// What is looked at of a dead worker's last words: all that its pipe holds.
+const LAST_WORDS: u64 = 64 << 10;
+/// The most headings above a block, and characters of a reason or title, that are taken from a worker.
+const MOST_HEADINGS: usize = 32;
+const LONGEST_REASON: usize = 1000;
 /// Signals that no parser causes. That one came says nothing about the file.
 const FROM_OUTSIDE: [&str; 4] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
 /// How long a worker may take to come up.
@@ -154,8 +157,11 @@ impl WorkerPool {
                 }
                 parsed
             }
-            // It may have died of what it read before.
-            Fate::Died(error) if was_used && error.kind != ParseErrorKind::Timeout => {
+            // It may have died of what it read before, or of something that is not in the file at all.
+            Fate::Died(error)
+                if error.kind == ParseErrorKind::Unavailable
+                    || was_used && error.kind != ParseErrorKind::Timeout =>
+            {
                 drop(worker);
                 let mut fresh = self.fresh_worker()?;
                 match self.give(&mut fresh, path, bytes) {
@@ -188,6 +194,10 @@ impl WorkerPool {
 
     /// Puts a worker back for the next file.
     fn rest(&self, worker: Worker) {
+        // Its time ran out just as it was done: it is dead by now.
+        if worker.life.late.load(Ordering::Relaxed) {
+            return;
+        }
         lock(&self.shared.idle).push((worker, Instant::now()));
         let _ = self.keeper().send(Order::Resting);
     }
@@ -237,7 +247,10 @@ fn exchange(worker: &mut Worker, path: &Path, bytes: &[u8], max_text: usize) -> 
     worker.input.flush()?;
     let answer: Answer = serde_json::from_slice(&read_frame(&mut worker.output, LONGEST)?)?;
     Ok(match answer {
-        Answer::Refused(error) => Err(error),
+        Answer::Refused(mut error) => {
+            error.reason = error.reason.chars().take(LONGEST_REASON).collect();
+            Err(error)
+        }
         Answer::Parsed(mut document) => {
             let text = read_frame(&mut worker.output, max_text as u64)?;
             let nonsense = || io::Error::new(io::ErrorKind::InvalidData, "no such document can be");
@@ -253,12 +266,18 @@ fn exchange(worker: &mut Worker, path: &Path, bytes: &[u8], max_text: usize) -> 
 /// Whether the blocks are ranges of the text, one behind the other.
 fn is_sound(document: &ParsedDocument) -> bool {
     let mut end = 0;
+    let is_short = |text: Option<&str>| text.is_none_or(|text| text.len() <= LONGEST_REASON);
     document.blocks.len() <= MOST_BLOCKS
+        && is_short(Some(&document.mime))
+        && is_short(document.title.as_deref())
+        && is_short(document.language.as_deref())
         && document.blocks.iter().all(|block| {
             let text = document.text.get(block.range.clone());
             let follows = block.range.start >= end;
             end = block.range.end;
-            follows && text.is_some_and(|text| text.is_char_boundary(block.header))
+            follows
+                && block.location.heading.len() <= MOST_HEADINGS
+                && text.is_some_and(|text| text.is_char_boundary(block.header))
         })
 }
 

@@ -46,7 +46,8 @@ pub(super) fn limit_processor_time(seconds: u64) -> io::Result<()> {
     };
     let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec.cast_unsigned();
     let maximum = getrlimit(Resource::Cpu).maximum;
-    Ok(setrlimit(Resource::Cpu, Rlimit { current: Some(used + seconds), maximum })?)
+    let until = (used + seconds).min(maximum.unwrap_or(u64::MAX));
+    Ok(setrlimit(Resource::Cpu, Rlimit { current: Some(until), maximum })?)
 }
 
 #[cfg(not(unix))]
@@ -75,6 +76,8 @@ pub(super) fn die_with(parent: u32) -> io::Result<()> {
 
 #[cfg(unix)]
 fn limit(resource: rustix::process::Resource, to: u64) -> io::Result<()> {
+    // Whoever started docent may have set a narrower one.
+    let to = to.min(rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX));
     let limit = rustix::process::Rlimit { current: Some(to), maximum: Some(to) };
     Ok(rustix::process::setrlimit(resource, limit)?)
 }
@@ -124,7 +127,9 @@ mod linux {
             let program: BpfProgram = filter.try_into().map_err(io::Error::other)?;
             match seccompiler::apply_filter_all_threads(&program) {
                 Ok(()) => {}
-                Err(seccompiler::Error::Seccomp(cause)) if cause.raw_os_error() == Some(libc::EINVAL) => {
+                Err(seccompiler::Error::Seccomp(cause))
+                    if matches!(cause.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) =>
+                {
                     return Ok(false);
                 }
                 Err(cause) => return Err(io::Error::other(cause)),
@@ -152,7 +157,6 @@ mod linux {
             libc::SYS_process_vm_readv,
             libc::SYS_process_vm_writev,
             libc::SYS_kill,
-            libc::SYS_tkill,
             libc::SYS_pidfd_open,
             libc::SYS_pidfd_getfd,
             libc::SYS_pidfd_send_signal,
@@ -274,13 +278,10 @@ mod linux {
         let exec = libc::PROT_EXEC as u64;
         let thread = libc::CLONE_THREAD as u64;
         let conditional = [
-            // No memory that can be run: what was loaded before the seal is all the program there is.
-            (libc::SYS_mmap, 2, SeccompCmpOp::MaskedEq(exec), 0),
             (libc::SYS_mprotect, 2, SeccompCmpOp::MaskedEq(exec), 0),
             // Threads, no processes. The newer clone3 hides its flags, so libraries fall back to this one.
             (libc::SYS_clone, 0, SeccompCmpOp::MaskedEq(thread), thread),
-            // Limits of its own, and a signal to itself: how a program aborts.
-            (libc::SYS_prlimit64, 0, SeccompCmpOp::Eq, 0),
+            // A signal to itself: how a program aborts.
             (libc::SYS_tgkill, 0, SeccompCmpOp::Eq, own),
             (libc::SYS_prctl, 0, SeccompCmpOp::Eq, libc::PR_SET_NAME as u64),
             (libc::SYS_prctl, 0, SeccompCmpOp::Eq, libc::PR_SET_VMA as u64),
@@ -291,6 +292,20 @@ mod linux {
         ];
         for (call, argument, operator, value) in conditional {
             add(&mut rules, call, argument, operator, value)?;
+        }
+        // No memory that can be run: what was loaded before the seal is all the program there is. Nor any that the limit
+        // does not count.
+        let uncounted = (libc::MAP_SHARED | libc::MAP_GROWSDOWN) as u64;
+        let mmap = [(2, SeccompCmpOp::MaskedEq(exec), 0), (3, SeccompCmpOp::MaskedEq(uncounted), 0)];
+        // The limit of processor time, and its own.
+        let limits = [(0, SeccompCmpOp::Eq, 0), (1, SeccompCmpOp::Eq, u64::from(libc::RLIMIT_CPU))];
+        for (call, conditions) in [(libc::SYS_mmap, mmap), (libc::SYS_prlimit64, limits)] {
+            let conditions = conditions.map(|(argument, is, value)| {
+                SeccompCondition::new(argument, SeccompCmpArgLen::Dword, is, value)
+            });
+            let conditions =
+                conditions.into_iter().collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+            rules.entry(call).or_default().push(SeccompRule::new(conditions).map_err(io::Error::other)?);
         }
         Ok(rules)
     }

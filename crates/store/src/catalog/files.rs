@@ -13,14 +13,14 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::Catalog;
 
-/// The last column says whether a file is due: the time has come, or the clock was put back since, or another version
-/// of docent read its bytes and could do nothing with them.
-const RECORD: &str = concat!(
-    "SELECT id, root, path, size, mtime_ns, inode, hash, state, reason,
+/// The columns of a [`FileRecord`]. The last one says whether a file is due: the time has come, or the clock was put
+/// back since, or another version of docent read its bytes and could do nothing with them.
+pub(super) const RECORD: &str = concat!(
+    "id, root, path, size, mtime_ns, inode, hash, state, reason,
         coalesce(retry_at NOT BETWEEN unixepoch() + 1 AND unixepoch() + 7200, 0)
             OR (state IN ('failed', 'skipped') AND hash IS NOT NULL AND reader IS NOT '",
     env!("CARGO_PKG_VERSION"),
-    "') FROM documents"
+    "')"
 );
 
 impl Catalog {
@@ -29,7 +29,8 @@ impl Catalog {
         let prefix = paths::to_bytes(under);
         self.read(|connection| {
             if prefix.is_empty() {
-                let mut statement = connection.prepare_cached(&format!("{RECORD} WHERE root = ?1"))?;
+                let mut statement =
+                    connection.prepare_cached(&format!("SELECT {RECORD} FROM documents WHERE root = ?1"))?;
                 return statement.query_map([root.0], record_from)?.collect();
             }
             // Everything below a folder lies between "folder/" and "folder0", '0' being the byte after '/'.
@@ -38,7 +39,7 @@ impl Catalog {
             let mut to = prefix.clone();
             to.push(std::path::MAIN_SEPARATOR as u8 + 1);
             let mut statement = connection.prepare_cached(&format!(
-                "{RECORD} WHERE root = ?1 AND (path = ?2 OR (path >= ?3 AND path < ?4))"
+                "SELECT {RECORD} FROM documents WHERE root = ?1 AND (path = ?2 OR (path >= ?3 AND path < ?4))"
             ))?;
             statement.query_map(params![root.0, prefix, from, to], record_from)?.collect()
         })
@@ -46,7 +47,8 @@ impl Catalog {
 
     pub(crate) fn files_with_hash(&self, hash: ContentHash) -> Result<Vec<FileRecord>> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(&format!("{RECORD} WHERE hash = ?1"))?;
+            let mut statement =
+                connection.prepare_cached(&format!("SELECT {RECORD} FROM documents WHERE hash = ?1"))?;
             statement.query_map([hash.0.0.as_slice()], record_from)?.collect()
         })
     }

@@ -3,7 +3,12 @@
 use docent_core::Result;
 use rusqlite::Connection;
 
-use super::{Catalog, files::record_from, passages::passage_from, roots::read_roots};
+use super::{
+    Catalog,
+    files::{RECORD, record_from},
+    passages::passage_from,
+    roots::read_roots,
+};
 use crate::failure::damaged;
 
 impl Catalog {
@@ -31,15 +36,16 @@ fn read_all(connection: &Connection) -> rusqlite::Result<bool> {
     for name in names.query_map([], |row| row.get::<_, String>(0))? {
         name?;
     }
-    let mut documents = connection.prepare(
-        "SELECT id, root, path, size, mtime_ns, inode, hash, state, reason, pages, mime, title, language, first_seen,
-            indexed FROM documents",
-    )?;
+    let mut documents = connection.prepare(&format!(
+        "SELECT {RECORD}, pages, attempts, retry_at, mime, title, language, first_seen, indexed, reader FROM documents"
+    ))?;
     let mut rows = documents.query([])?;
     while let Some(row) = rows.next()? {
         record_from(row)?;
-        row.get::<_, Option<u32>>(9)?;
-        for column in 10..15 {
+        row.get::<_, Option<u32>>(10)?;
+        row.get::<_, u32>(11)?;
+        row.get::<_, Option<i64>>(12)?;
+        for column in 13..19 {
             row.get::<_, Option<String>>(column)?;
         }
     }

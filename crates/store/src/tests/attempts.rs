@@ -23,10 +23,6 @@ impl Index {
         let report = self.writer.store().file_report(&path).unwrap().unwrap();
         (report.attempts, report.next_attempt.is_some())
     }
-
-    fn sql(&self, text: &str) {
-        self.writer.store().catalog.write(|transaction| transaction.execute_batch(text)).unwrap();
-    }
 }
 
 #[test]

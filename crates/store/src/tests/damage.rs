@@ -48,10 +48,6 @@ impl Index {
         manifests.join(format!("{:020}.manifest", u64::MAX - version - 1))
     }
 
-    fn sql(&self, statements: &str) {
-        self.writer.store().catalog.write(|transaction| transaction.execute_batch(statements)).unwrap();
-    }
-
     /// Makes a write fail after it was published: the catalog has no room to say so.
     fn published_but_not_finished(&self, write: impl FnOnce()) {
         self.sql("CREATE TRIGGER full BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'full'); END");
