@@ -6,7 +6,7 @@
 //!         <--stdout: greeting, then document + text---
 //! ```
 //! A worker gets the bytes, never a path; it cannot open anything itself. [`WorkerPool`] is the parent's side,
-//! [`serve`] the child's, [`seal`] what the child gives up before it sees the first file. Every message is a frame: its
+//! [`serve`] the child's, [`Seal`] what the child gives up before it sees the first file. Every message is a frame: its
 //! length in eight bytes (little-endian), then as many bytes.
 
 mod pool;
