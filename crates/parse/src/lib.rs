@@ -233,19 +233,23 @@ impl Parsers {
 impl Parser for Parsers {
     fn parse(&self, path: &Path, bytes: &[u8]) -> Parsed {
         let started = Instant::now();
-        let parsed = self.parse_part(path, bytes, 0, &Patience::default());
-        match &parsed {
-            Ok(document) => debug!(
-                path = %path.display(),
-                mime = document.mime,
-                blocks = document.blocks.len(),
-                ms = started.elapsed().as_millis(),
-                "parsed"
-            ),
-            Err(error) => debug!(path = %path.display(), kind = error.kind.as_str(), %error, "not parsed"),
-        }
-        parsed
+        logged(path, started, self.parse_part(path, bytes, 0, &Patience::default()))
     }
+}
+
+/// Logs what became of a file: never its text.
+fn logged(path: &Path, started: Instant, parsed: Parsed) -> Parsed {
+    match &parsed {
+        Ok(document) => debug!(
+            path = %path.display(),
+            mime = document.mime,
+            blocks = document.blocks.len(),
+            ms = started.elapsed().as_millis(),
+            "parsed"
+        ),
+        Err(error) => debug!(path = %path.display(), kind = error.kind.as_str(), %error, "not parsed"),
+    }
+    parsed
 }
 
 /// A limit was passed.

@@ -11,8 +11,7 @@ use crate::{
     lzfu, mail,
     message::{self, Body, DEEPEST, MOST_PARTS, MOST_PEOPLE, Piece, bounded, within},
     ole::{self, Ole, u32_at},
-    parts,
-    rich_body::{self, RichBody},
+    parts, rich_body, rtf,
 };
 
 /// Bytes before the fixed properties of the message that is the file, of one inside it, and of anything else.
@@ -151,15 +150,11 @@ fn body(
 
 /// Adds a body of rich text.
 fn rich_text(builder: &mut DocumentBuilder, rtf: &[u8], place: &Location, patience: &Patience) {
-    match rich_body::read(rtf) {
-        RichBody::Html(page) => {
-            html::add(builder, &page, place, patience);
-            message::unread_page(builder, place, patience);
-        }
-        RichBody::Text(text) => {
-            let body = Body(vec![Piece::Plain(text.into())]);
-            message::bodies(builder, &Body::default(), &body, place, patience);
-        }
+    if let Some(page) = rich_body::page(rtf) {
+        html::add(builder, &page, place, patience);
+        message::unread_page(builder, place, patience);
+    } else if let Ok(text) = rtf::parse(rtf) {
+        parts::transfer(builder, &text, place.part.as_deref().unwrap_or("body"));
     }
 }
 

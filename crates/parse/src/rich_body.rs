@@ -1,4 +1,4 @@
-//! The rich text body of Outlook messages: most often a page or a plain text in disguise (\[MS-OXRTFEX\]), whose tags stand
+//! The rich text body of Outlook messages: most often a page in disguise (\[MS-OXRTFEX\]), whose tags stand
 //! in groups of their own and whose formatting is marked as not part of it.
 
 use std::{collections::HashMap, mem};
@@ -12,20 +12,11 @@ const DEEPEST: usize = 1000;
 /// The longest name of a control word.
 const LONGEST: usize = 32;
 
-/// What a rich text body holds.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum RichBody {
-    /// A page.
-    Html(String),
-    /// Text, of one that is rich text itself without its formatting.
-    Text(String),
-}
-
-/// Reads rich text.
-pub(crate) fn read(rtf: &[u8]) -> RichBody {
+/// The page that is in disguise in a rich text; `None` where there is none, and it is what it seems to be.
+pub(crate) fn page(rtf: &[u8]) -> Option<String> {
     let mut reader = Reader::new(rtf);
     reader.read();
-    if reader.is_html { RichBody::Html(reader.out) } else { RichBody::Text(reader.out) }
+    reader.is_html.then_some(reader.out)
 }
 
 /// What ends with a group.
@@ -298,17 +289,7 @@ mod tests {
     use super::*;
 
     fn html(rtf: &str) -> String {
-        match read(rtf.as_bytes()) {
-            RichBody::Html(page) => page,
-            RichBody::Text(text) => panic!("no page: {text}"),
-        }
-    }
-
-    fn text(rtf: &str) -> String {
-        match read(rtf.as_bytes()) {
-            RichBody::Text(text) => text,
-            RichBody::Html(page) => panic!("a page: {page}"),
-        }
+        page(rtf.as_bytes()).unwrap()
     }
 
     #[test]
@@ -324,15 +305,11 @@ mod tests {
     }
 
     #[test]
-    fn plain_and_rich_text() {
-        assert_eq!(
-            text("{\\rtf1\\ansi\\fromtext {\\fonttbl;}Hello,\\par\\line 30 \\'80 a year\\par}"),
-            "Hello,\n\n30 € a year\n"
-        );
-        assert_eq!(
-            text("{\\rtf1{\\pict 0102\\bin4 \\{{}}{\\b bold}{\\uc2\\u21512 ab\\uc0\\u21516}{\\*\\x y}z"),
-            "bold合同z"
-        );
+    fn a_text_is_no_page() {
+        assert_eq!(page(b"{\\rtf1\\ansi\\fromtext {\\fonttbl;}Hello,\\par}"), None);
+        let odd =
+            "{\\rtf1\\fromhtml1{\\pict 0102\\bin4 \\{{}}{\\b bold}{\\uc2\\u21512 ab\\uc0\\u21516}{\\*\\x y}z";
+        assert_eq!(html(odd), "bold合同z");
     }
 
     #[test]
@@ -349,9 +326,9 @@ mod tests {
             "\\f1",
             "\\fromhtml1 <",
         ] {
-            let _ = read(part.repeat(200_000).as_bytes());
+            let _ = page(part.repeat(200_000).as_bytes());
         }
         let name = "a".repeat(1 << 20);
-        assert_eq!(text(&format!("\\{name}1 x")), "x");
+        assert_eq!(html(&format!("\\fromhtml1\\{name}1 x")), "x");
     }
 }

@@ -20,7 +20,7 @@ use tracing::debug;
 use super::{
     Answer, Greeting, LONGEST, Seal, Setup, WorkerLimits, read_frame, read_json, write_frame, write_json,
 };
-use crate::{ParseOptions, Parsed, damaged, too_large};
+use crate::{ParseOptions, Parsed, damaged, logged, too_large};
 
 /// A worker that has nothing to do ends after this time.
 const IDLE: Duration = Duration::from_secs(20);
@@ -223,18 +223,7 @@ impl WorkerPool {
 impl Parser for WorkerPool {
     fn parse(&self, path: &Path, bytes: &[u8]) -> Parsed {
         let started = Instant::now();
-        let parsed = self.parse_in_worker(path, bytes);
-        match &parsed {
-            Ok(document) => debug!(
-                path = %path.display(),
-                mime = document.mime,
-                blocks = document.blocks.len(),
-                ms = started.elapsed().as_millis(),
-                "parsed"
-            ),
-            Err(error) => debug!(path = %path.display(), kind = error.kind.as_str(), %error, "not parsed"),
-        }
-        parsed
+        logged(path, started, self.parse_in_worker(path, bytes))
     }
 }
 
