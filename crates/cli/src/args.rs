@@ -238,7 +238,7 @@ pub(crate) enum ModelsCommand {
         /// The role.
         #[arg(value_enum)]
         role: RoleArg,
-        /// A name from `docent models list`; "none" for no reranker.
+        /// A name from `docent models list`; "none" for no reranker, or no OCR.
         name: String,
     },
 }
@@ -252,6 +252,8 @@ pub(crate) enum RoleArg {
     Reranker,
     /// Writes answers.
     Generator,
+    /// Reads scans and pictures.
+    Ocr,
 }
 
 /// How to search.

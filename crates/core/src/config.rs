@@ -35,6 +35,8 @@ pub struct ModelsConfig {
     pub generator: String,
     /// The model that reorders hits; empty for none.
     pub reranker: String,
+    /// The model that reads scans and pictures; empty for none: they are left out then.
+    pub ocr: String,
     /// Threads that a model may use; 0 for one per core (for the generator: per core that is idle when it begins).
     pub threads: usize,
 }
@@ -46,6 +48,7 @@ impl Default for ModelsConfig {
             embedder: "multilingual-e5-small".into(),
             generator: "qwen2.5-coder-0.5b-instruct".into(),
             reranker: String::new(),
+            ocr: "pp-ocrv6-small".into(),
             threads: 0,
         }
     }

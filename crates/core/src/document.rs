@@ -75,6 +75,9 @@ pub struct ParsedDocument {
     pub language: Option<String>,
     /// Number of pages, for formats that have them.
     pub pages: Option<u32>,
+    /// Pages and pictures in it whose text only OCR can read, and that were not read.
+    #[serde(default)]
+    pub scanned: u32,
     /// The whole extracted text. Formats that are text keep it as it stands in the file, decoded.
     pub text: String,
     /// Its structure, in reading order.
@@ -157,6 +160,11 @@ impl DocumentBuilder {
     /// Sets the number of pages.
     pub fn pages(&mut self, pages: u32) {
         self.document.pages = Some(pages);
+    }
+
+    /// Counts pages and pictures that only OCR can read, and that were not read.
+    pub fn scanned(&mut self, pages: u32) {
+        self.document.scanned = self.document.scanned.saturating_add(pages);
     }
 
     /// Forgets the headings above, at the start of a new page, slide or part whose headings are its own.

@@ -100,8 +100,10 @@ pub struct FileRecord {
     pub hash: Option<ContentHash>,
     /// Its state.
     pub state: FileState,
-    /// Why it is skipped or failed.
+    /// Why it is skipped or failed, or what it waits for.
     pub reason: Option<String>,
+    /// Pages of it that OCR has not read yet.
+    pub scanned: u32,
     /// It is to be read again although it looks as it did: its parser broke down and the time to try again has come,
     /// or another version of docent could not read it.
     pub is_due: bool,
@@ -135,6 +137,21 @@ pub enum Outcome {
         pages: Option<u32>,
         /// In reading order.
         passages: Vec<Passage>,
+        /// Pages that only OCR can read.
+        scanned: u32,
+    },
+    /// All of its text is for OCR to read.
+    Scanned {
+        /// Media type.
+        mime: String,
+        /// Number of pages.
+        pages: Option<u32>,
+        /// Pages that only OCR can read.
+        scanned: u32,
+        /// In words.
+        reason: String,
+        /// Whether OCR is on, and it waits for its turn; else it is left out.
+        waits: bool,
     },
     /// A rule leaves it out.
     Skipped {

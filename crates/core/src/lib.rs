@@ -26,13 +26,13 @@ pub use filter::Filter;
 pub use fold::{fold, fold_text, is_han, is_hangul, is_kana, is_unspaced};
 pub use home::{Home, make_private_dir, models_folder};
 pub use ids::{ContentHash, DocId, EmbedKey, Generation, Hash128, PassageId, RootId};
-pub use location::{Location, cell_name};
+pub use location::{around, Location, cell_name};
 pub use report::{
     AskReport, CheckReport, Citation, CollectionReport, Difference, DryRunReport, Failure, FileCounts,
-    FileReport, Hit, IndexReport, Mode, RootReport, SearchReport, Signals, SkippedCount, StatusReport,
+    FileReport, Hit, IndexReport, Mode, OcrCost, RootReport, SearchReport, Signals, SkippedCount, StatusReport,
     StoreParts, Timings,
 };
-pub use traits::{
+pub use traits::{RecognisedPage, Recogniser, ScannedFile, 
     DocumentInfo, Embedder, GenerateRequest, Generated, Generator, IndexStore, ParseError, ParseErrorKind,
     Parser, PassageVector, PendingPassage, Scored, SearchIndex, Snapshot, StoredPassage,
 };

@@ -30,11 +30,15 @@ pub struct Location {
     /// Part of a message or archive: `body`, or an attachment's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
+    /// The box around it on its page or picture, where OCR read it: left, top, right, bottom, in thousandths of the width
+    /// and height from the upper left corner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub area: Option<[u16; 4]>,
 }
 
 impl Location {
-    /// The smallest place that holds both: line, character and cell ranges grow, everything else is kept
-    /// from `self`.
+    /// The smallest place that holds both: line, character and cell ranges grow, and areas of one page; everything else
+    /// is kept from `self`.
     #[must_use]
     pub fn through(mut self, later: &Self) -> Self {
         self.lines = match (self.lines, later.lines) {
@@ -49,6 +53,10 @@ impl Location {
             (Some(first), Some(last)) => Some(join_cells(first, last)),
             (Some(only), None) | (None, Some(only)) => Some(only.to_owned()),
             (None, None) => None,
+        };
+        self.area = match (self.area, later.area) {
+            (Some(mine), Some(theirs)) if self.page == later.page => Some(around(mine, theirs)),
+            (mine, _) => mine,
         };
         self
     }
@@ -78,6 +86,13 @@ impl Location {
         }
         words.join(", ")
     }
+}
+
+/// The box around two boxes, each left, top, right, bottom.
+pub fn around(one: [u16; 4], other: [u16; 4]) -> [u16; 4] {
+    let least = |at: usize| one[at].min(other[at]);
+    let most = |at: usize| one[at].max(other[at]);
+    [least(0), least(1), most(2), most(3)]
 }
 
 /// `A1:B3` and `A4:D4` give `A1:D4`.
@@ -142,5 +157,9 @@ mod tests {
         assert_eq!(both.cells.as_deref(), Some("A1:D4"));
         assert_eq!(both.lines, Some([3, 9]));
         assert_eq!(both.in_words(), "A1:D4, lines 3-9");
+        let at = |page, area| Location { page: Some(page), area: Some(area), ..Location::default() };
+        let upper = at(1, [100, 50, 900, 80]);
+        assert_eq!(upper.clone().through(&at(1, [80, 90, 500, 120])).area, Some([80, 50, 900, 120]));
+        assert_eq!(upper.clone().through(&at(2, [80, 90, 500, 120])).area, upper.area);
     }
 }

@@ -47,6 +47,9 @@ pub struct IndexReport {
     pub failed: u64,
     /// Passages that went through the embedder.
     pub passages_embedded: u64,
+    /// Pages that OCR read, and what they cost; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocr: Option<OcrCost>,
     /// Seconds it took.
     pub seconds: f64,
     /// Roots that could not be reached, with the reason. Not empty: exit code 1.
@@ -55,6 +58,15 @@ pub struct IndexReport {
     /// Files that could not be read this time, with the reason (the first hundred).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
+}
+
+/// What OCR did, and what it cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OcrCost {
+    /// Pages read.
+    pub pages: u64,
+    /// Mean seconds a page, by the clock.
+    pub seconds_per_page: f64,
 }
 
 /// What `add --dry-run` prints.
@@ -129,6 +141,12 @@ pub struct StatusReport {
     /// The process that holds the writer lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writer: Option<String>,
+    /// Pages that only OCR can read, and that it has not read.
+    #[serde(default)]
+    pub scanned_pages: u64,
+    /// All pages that OCR read for this index, and what they cost; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocr: Option<OcrCost>,
 }
 
 /// How many files a rule left out.
@@ -199,6 +217,9 @@ pub struct FileReport {
     /// When it is tried again (RFC 3339), where time alone may help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt: Option<String>,
+    /// Pages that only OCR can read, and that it has not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scanned_pages: Option<u32>,
     /// When it was last modified, as of the last reading (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<String>,

@@ -21,6 +21,45 @@ pub trait Parser: Send + Sync {
     fn parse(&self, path: &Path, bytes: &[u8]) -> Result<ParsedDocument, ParseError>;
 }
 
+/// Reads what is there as a picture only: scans, photographs of pages. It takes seconds a page.
+pub trait Recogniser: Send + Sync {
+    /// Its name in the model catalogue.
+    fn id(&self) -> &str;
+
+    /// Parses `bytes` as a [`Parser`] does, and reads what that counts as [`ParsedDocument::scanned`]. The pages that need
+    /// it are numbered from 0 as they are met. `known` are pages that were read before, as `on_page` was given them: they
+    /// are not read again. `on_page` is told each new page, as soon as it is read, and may stop the work; the result is
+    /// `None` then.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or the model is not there.
+    fn recognise(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        known: &[RecognisedPage],
+        on_page: &mut dyn FnMut(RecognisedPage) -> ControlFlow<()>,
+    ) -> Result<Option<ParsedDocument>, ParseError>;
+}
+
+/// A page that OCR has read, in a form that only a [`Recogniser`] understands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecognisedPage {
+    /// Its number among the pages of its file that need OCR, from 0.
+    pub number: u32,
+    /// What it says.
+    pub content: String,
+}
+
+/// A file that holds pages which OCR has not read yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScannedFile {
+    /// What the catalog knows of it.
+    pub record: FileRecord,
+    /// How many such pages.
+    pub pages: u32,
+}
+
 /// Why a file gave no document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -261,6 +300,30 @@ pub trait IndexStore: Send + Sync {
     /// # Errors
     /// A store cannot be written. Nothing of the batch is then visible.
     fn commit_vectors(&self, vectors: Vec<PassageVector>) -> Result<Generation>;
+
+    /// The files with pages for OCR, fewest pages first, at most `limit`, leaving out `except` and what cannot be reached.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    fn scanned_files(&self, limit: usize, except: &[DocId]) -> Result<Vec<ScannedFile>>;
+
+    /// How many pages wait for OCR.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    fn count_scanned(&self) -> Result<u64>;
+
+    /// The pages of the file with these bytes that OCR has read until now.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    fn recognised(&self, hash: ContentHash) -> Result<Vec<RecognisedPage>>;
+
+    /// Keeps a page that OCR has read, and what it cost, until the document is published.
+    ///
+    /// # Errors
+    /// The catalog cannot be written.
+    fn keep_recognised(&self, hash: ContentHash, page: &RecognisedPage, milliseconds: u64) -> Result<()>;
 
     /// Compacts, builds the vector index when it pays, and purges what no reader holds, if it is due.
     ///

@@ -9,10 +9,10 @@ use std::{
 };
 
 use docent_core::{Embedder, Error, ErrorKind, IoContext, Result};
+use docent_onnx::{guarded, load_runtime};
 use fastembed::{InitOptionsUserDefined, TextEmbedding, UserDefinedEmbeddingModel};
 
 use crate::{
-    runtime::{guarded, load_runtime},
     spec::{EmbedderSpec, Pooling},
     tokens::{TextTokens, answer, placeholder_files},
 };

@@ -6,10 +6,8 @@
 //! panics included, comes back as a [`docent_core::Error`] that says what to do.
 
 mod embedder;
-mod runtime;
 mod spec;
 mod tokens;
 
 pub use embedder::OnnxEmbedder;
-pub use runtime::load_runtime;
 pub use spec::{EmbedderSpec, Pooling};

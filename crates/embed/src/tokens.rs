@@ -7,7 +7,9 @@ use tokenizers::{
     processors::template::{SpecialToken, Template, TemplateProcessing, Tokens},
 };
 
-use crate::{runtime::guarded, spec::EmbedderSpec};
+use docent_onnx::guarded;
+
+use crate::spec::EmbedderSpec;
 
 /// A long text is tokenised in pieces of at most this many bytes, which bounds the memory for its lattice.
 const PIECE: usize = 32 * 1024;

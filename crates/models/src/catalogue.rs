@@ -17,7 +17,9 @@ pub enum Role {
     Reranker,
     /// Writes answers.
     Generator,
-    /// The library that embedders and rerankers run on.
+    /// Reads scans and pictures.
+    Ocr,
+    /// The library that embedders, rerankers and OCR run on.
     Runtime,
     /// A library that a parser needs.
     ParserLibrary,
@@ -30,6 +32,7 @@ impl Role {
             Self::Embedder => "embedder",
             Self::Reranker => "reranker",
             Self::Generator => "generator",
+            Self::Ocr => "ocr",
             Self::Runtime => "runtime",
             Self::ParserLibrary => "parser-library",
         }

@@ -9,12 +9,15 @@ use crate::{
     archive, damaged, encoding, encrypted,
     markup::Markup,
     package::{self, Package},
+    picture,
 };
 
 /// A format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Pdf,
+    /// With its media type.
+    Picture(&'static str),
     Docx,
     Pptx,
     Xlsx,
@@ -59,6 +62,7 @@ impl Format {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pdf => "PDF",
+            Self::Picture(_) => "picture",
             Self::Docx | Self::Doc => "Word",
             Self::Pptx | Self::Ppt => "PowerPoint",
             Self::Xlsx | Self::Xls => "Excel",
@@ -98,6 +102,9 @@ pub(crate) fn detect(path: &Path, bytes: &[u8]) -> Result<Format, ParseError> {
         return Ok(Format::Archive(kind));
     }
     if let Some(what) = binary_magic(bytes) {
+        if picture::MIMES.contains(&what) {
+            return Ok(Format::Picture(what));
+        }
         return Err(unsupported(format!("binary file ({what})")));
     }
     match extension.as_str() {
@@ -436,7 +443,7 @@ mod tests {
         assert_eq!(of("a.xml", b"<?xml version='1.0'?><office:document-content >"), Ok(Format::Xml));
         assert_eq!(
             of("photo.txt", b"\x89PNG\r\n\x1a\n\0\0"),
-            Err((ParseErrorKind::Unsupported, "binary file (image/png)".into()))
+            Ok(Format::Picture("image/png"))
         );
         assert_eq!(of("a.pdf", b"just words").unwrap_err().0, ParseErrorKind::Damaged);
         assert_eq!(of("a.docx", b"just words").unwrap_err().0, ParseErrorKind::Damaged);

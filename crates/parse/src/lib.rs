@@ -9,7 +9,8 @@
 //!   blocks are ranges of it, with lines (`verbatim`);
 //! - files that *contain* text (HTML and saved pages, XML, PDF, Office, OpenDocument, RTF, mail, mailboxes and Outlook
 //!   messages, EPUB books, notebooks, subtitles, calendars, contacts) have their text put together block by block;
-//! - archives (zip, tar, gzip, 7z) have the text of their members, each a part under its path.
+//! - archives (zip, tar, gzip, 7z) have the text of their members, each a part under its path;
+//! - pictures, and pages of PDF files that are pictures, have text where OCR is on ([`ParseOptions::ocr`]).
 //!
 //! **The rule for sheets.** A [`Table`](docent_core::BlockKind::Table) block with `location.cells` holds one
 //! sheet row per line, cells parted by tabs, in order; no row inside the range is left out (a blank row is an empty
@@ -38,12 +39,14 @@ mod markup;
 mod message;
 mod msg;
 mod notebook;
+mod ocr;
 mod office;
 mod ole;
 mod opendocument;
 mod package;
 mod parts;
 mod pdf;
+mod picture;
 mod quiet;
 mod reserve;
 mod rich_body;
@@ -63,11 +66,13 @@ use std::{
     time::Instant,
 };
 
-use docent_core::{MOST_BLOCKS, ParseError, ParseErrorKind, ParsedDocument, Parser};
+use docent_core::{MOST_BLOCKS, ParseError, ParseErrorKind, ParsedDocument, Parser, RecognisedPage};
+use docent_ocr::OcrSpec;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use crate::{detect::Format, html::Patience};
+pub use crate::ocr::OnPage;
+use crate::{detect::Format, html::Patience, ocr::Ocr};
 
 type Parsed = Result<ParsedDocument, ParseError>;
 
@@ -90,6 +95,9 @@ pub struct ParseOptions {
     pub max_cells: usize,
     /// The most pages of one PDF.
     pub max_pages: u32,
+    /// The OCR model that reads pages without a text of their own. Without one they are counted
+    /// ([`ParsedDocument::scanned`]).
+    pub ocr: Option<OcrSpec>,
 }
 
 impl Default for ParseOptions {
@@ -102,6 +110,7 @@ impl Default for ParseOptions {
             max_text: 128 << 20,
             max_cells: 5_000_000,
             max_pages: 20_000,
+            ocr: None,
         }
     }
 }
@@ -120,12 +129,19 @@ impl Default for ParseOptions {
 #[derive(Debug)]
 pub struct Parsers {
     options: ParseOptions,
+    ocr: Option<Ocr>,
 }
 
 impl Parsers {
     /// Parsers under `options`. Nothing is loaded yet.
     pub fn new(options: ParseOptions) -> Self {
-        Self { options }
+        Self::telling(options, Box::new(|_| {}))
+    }
+
+    /// As [`Self::new`]; `on_page` is told each page that OCR has read.
+    pub fn telling(options: ParseOptions, on_page: OnPage) -> Self {
+        let ocr = options.ocr.clone().map(|spec| Ocr::new(spec, on_page));
+        Self { options, ocr }
     }
 
     /// The options they were made with.
@@ -137,6 +153,23 @@ impl Parsers {
     /// with that file.
     pub fn load_libraries(&self) {
         pdf::load(&self.options);
+        if let Some(ocr) = &self.ocr {
+            // Why it cannot be is said with the first page.
+            drop(ocr.load());
+        }
+    }
+
+    /// Parses as [`Parser::parse`] does; pages that OCR has read before, as the function given to [`Self::telling`] was
+    /// told them, are not read again. One file at a time.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn parse_with(&self, path: &Path, bytes: &[u8], known: &[RecognisedPage]) -> Parsed {
+        let started = Instant::now();
+        if let Some(ocr) = &self.ocr {
+            ocr.begin(known);
+        }
+        logged(path, started, self.parse_part(path, bytes, 0, &Patience::default()))
     }
 
     /// Parses what may be a part of a message or an archive, `depth` of them deep. `patience` is that of the whole file.
@@ -171,7 +204,7 @@ impl Parsers {
         if document.blocks.len() >= MOST_BLOCKS {
             return Err(too_large(format!("more than {MOST_BLOCKS} headings, paragraphs and rows")));
         }
-        if document.blocks.is_empty() || document.text.trim().is_empty() {
+        if document.scanned == 0 && (document.blocks.is_empty() || document.text.trim().is_empty()) {
             return Err(ParseError::new(ParseErrorKind::Empty, "no text in it"));
         }
         // Of a part nobody asks.
@@ -190,7 +223,8 @@ impl Parsers {
         patience: &Patience,
     ) -> Parsed {
         match format {
-            Format::Pdf => pdf::parse(bytes, &self.options),
+            Format::Pdf => pdf::parse(bytes, &self.options, self.ocr.as_ref()),
+            Format::Picture(mime) => picture::parse(mime, bytes, self.ocr.as_ref(), depth),
             Format::Docx | Format::Pptx | Format::Doc | Format::Ppt => {
                 office::parse(format, bytes, &self.options)
             }
@@ -232,8 +266,7 @@ impl Parsers {
 
 impl Parser for Parsers {
     fn parse(&self, path: &Path, bytes: &[u8]) -> Parsed {
-        let started = Instant::now();
-        logged(path, started, self.parse_part(path, bytes, 0, &Patience::default()))
+        self.parse_with(path, bytes, &[])
     }
 }
 

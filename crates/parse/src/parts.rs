@@ -4,6 +4,7 @@ use docent_core::{BlockKind, DocumentBuilder, ParsedDocument};
 
 /// Adds the blocks of a part, under its name.
 pub(crate) fn transfer(builder: &mut DocumentBuilder, document: &ParsedDocument, name: &str) {
+    builder.scanned(document.scanned);
     for block in &document.blocks {
         let body = document.block_text(block);
         let mut place = block.location.clone();

@@ -1,4 +1,5 @@
-//! PDF through pdfium: pages, lines in reading order, paragraphs by the gaps between lines.
+//! PDF through pdfium: pages, lines in reading order, paragraphs by the gaps between lines. Pages that are pictures, or
+//! whose text is garbage, are for OCR.
 
 use std::{
     collections::HashSet,
@@ -6,19 +7,28 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+pub(crate) use self::{
+    layout::{Headings, Paragraph, join},
+    scan::lines_of,
+};
 use self::{
-    layout::{Headings, Line, Paragraph, clean, join},
+    layout::{Line, clean},
     outline::Outline,
 };
-use crate::{ParseOptions, Parsed, damaged, encrypted, too_large};
+use crate::{ParseOptions, Parsed, damaged, encrypted, ocr::Ocr, too_large};
 use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind};
 use pdfium_render::prelude::{
     PdfDocument, PdfDocumentMetadataTagType, PdfPage, Pdfium, PdfiumError, PdfiumInternalError,
 };
 
 mod layout;
+mod garbage;
 mod outline;
 mod running;
+mod scan;
+
+/// Stands for a page that cannot be read.
+pub(crate) const UNREADABLE_PAGE: &str = "[this page cannot be read]";
 
 /// pdfium is bound once per process, and is not safe for use from several threads at once.
 static PDFIUM: Mutex<Option<Pdfium>> = Mutex::new(None);
@@ -37,11 +47,11 @@ fn bound(options: &ParseOptions) -> Result<MutexGuard<'static, Option<Pdfium>>, 
     Ok(bound)
 }
 
-pub(crate) fn parse(bytes: &[u8], options: &ParseOptions) -> Parsed {
+pub(crate) fn parse(bytes: &[u8], options: &ParseOptions, ocr: Option<&Ocr>) -> Parsed {
     let bound = bound(options)?;
     let Some(pdfium) = bound.as_ref() else { return Err(missing("it could not be loaded")) };
     let document = pdfium.load_pdf_from_byte_slice(bytes, None).map_err(|error| refused(&error))?;
-    read(&document, options)
+    read(&document, options, ocr)
 }
 
 fn bind(library: Option<&Path>) -> Result<Pdfium, ParseError> {
@@ -78,7 +88,7 @@ fn refused(error: &PdfiumError) -> ParseError {
     }
 }
 
-fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
+fn read(document: &PdfDocument<'_>, options: &ParseOptions, ocr: Option<&Ocr>) -> Parsed {
     let pages = document.pages();
     let count = u32::try_from(pages.len()).unwrap_or(0);
     if count == 0 {
@@ -96,14 +106,26 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
     let mut unreadable = HashSet::new();
     let mut by_page: Vec<Vec<Line>> = Vec::new();
     for index in 0..count {
-        let lines = i32::try_from(index)
-            .ok()
-            .and_then(|index| pages.get(index).ok())
-            .and_then(|page| lines(&page))
-            .unwrap_or_else(|| {
+        let page = i32::try_from(index).ok().and_then(|index| pages.get(index).ok());
+        let own = page.as_ref().and_then(|page| lines(page));
+        let is_scan = page.as_ref().is_some_and(|page| scan::needs_ocr(page, own.as_deref().unwrap_or_default()));
+        let lines = match (own, page, ocr) {
+            (own, Some(page), Some(ocr)) if is_scan => match scan::recognise(&page, own.unwrap_or_default(), ocr)? {
+                Some(lines) => lines,
+                None => {
+                    unreadable.insert(index);
+                    Vec::new()
+                }
+            },
+            (Some(own), ..) => {
+                builder.scanned(u32::from(is_scan));
+                own
+            }
+            _ => {
                 unreadable.insert(index);
                 Vec::new()
-            });
+            }
+        };
         text_bytes += lines.iter().map(|line| line.text.len() + 1).sum::<usize>();
         if text_bytes > options.max_text {
             return Err(too_large(format!("more than {} MB of text", options.max_text >> 20)));
@@ -117,20 +139,14 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions) -> Parsed {
     let mut all: Vec<(u32, Paragraph)> = Vec::new();
     for (index, lines) in (0..count).zip(by_page) {
         if unreadable.contains(&index) {
-            all.push((index + 1, Paragraph::note("[this page cannot be read]")));
+            all.push((index + 1, Paragraph::note(UNREADABLE_PAGE)));
         }
         all.extend(join(&lines).into_iter().map(|paragraph| (index + 1, paragraph)));
-    }
-    if all.len() == unreadable.len() {
-        return Err(ParseError::new(
-            ParseErrorKind::Empty,
-            "no text layer: a scan? (OCR is not built in yet)",
-        ));
     }
     let outline = Outline::of(document);
     let headings = Headings::of(all.iter().map(|(_, paragraph)| paragraph), count);
     for (page, paragraph) in &all {
-        let place = Location { page: Some(*page), ..Location::default() };
+        let place = Location { page: Some(*page), area: paragraph.area, ..Location::default() };
         match outline.level(*page, &paragraph.text).or_else(|| headings.level(paragraph)) {
             Some(level) => builder.heading(level, &paragraph.text, place),
             None => builder.push(BlockKind::Paragraph, &paragraph.text, place),

@@ -2,8 +2,8 @@
 //! holds nothing, may do nothing and is replaced.
 //!
 //! ```text
-//! indexer --stdin: setup, then name + bytes per file--> worker (sealed)
-//!         <--stdout: greeting, then document + text---
+//! indexer --stdin: setup, then name + bytes + known pages per file--> worker (sealed)
+//!         <--stdout: greeting, then [pages that OCR read,] document + text---
 //! ```
 //! A worker gets the bytes, never a path; it cannot open anything itself. [`WorkerPool`] is the parent's side,
 //! [`serve`] the child's, [`Seal`] what the child gives up before it sees the first file. Every message is a frame: its
@@ -15,12 +15,12 @@ mod serve;
 
 use std::io::{self, Read, Write};
 
-use docent_core::{ParseError, ParsedDocument};
+use docent_core::{ParseError, ParsedDocument, RecognisedPage};
 use serde::{Deserialize, Serialize};
 
 pub use pool::{WorkerCommand, WorkerPool};
 pub use seal::Seal;
-pub use serve::{serve, serve_with};
+pub use serve::{Work, serve, serve_with};
 
 use crate::ParseOptions;
 
@@ -29,7 +29,7 @@ use crate::ParseOptions;
 pub struct WorkerLimits {
     /// Memory of the worker, in bytes.
     pub memory: u64,
-    /// Processor time for one file, in seconds. By the clock it may take [`WorkerLimits::PATIENCE`] times as long, since
+    /// Processor time for one file, or for one page of it that OCR reads, in seconds. By the clock it may take [`WorkerLimits::PATIENCE`] times as long, since
     /// other work may keep the processor busy.
     pub seconds: u64,
 }
@@ -63,6 +63,8 @@ struct Greeting {
 /// What became of a file. A document comes without its text, which is a frame of its own behind this one.
 #[derive(Serialize, Deserialize)]
 enum Answer {
+    /// OCR has read a page; more follows.
+    Page(RecognisedPage),
     Parsed(ParsedDocument),
     Refused(ParseError),
 }

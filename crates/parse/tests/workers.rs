@@ -17,10 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docent_core::{ParseError, ParseErrorKind, ParsedDocument, Parser};
+use docent_core::{ParseError, ParseErrorKind, ParsedDocument, Parser, RecognisedPage};
 use docent_parse::{
     ParseOptions, Parsers,
-    workers::{WorkerCommand, WorkerLimits, WorkerPool, serve_with},
+    workers::{Work, WorkerCommand, WorkerLimits, WorkerPool, serve_with},
 };
 use libtest_mimic::{Arguments, Trial};
 
@@ -29,7 +29,7 @@ const MB: usize = 1 << 20;
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(WORKER) {
-        return serve_with(|options| Hostile(Parsers::new(options)));
+        return serve_with(|options, _| Hostile(Parsers::new(options)));
     }
     let tests = [
         ("documents_come_through_unchanged", documents_come_through_unchanged as fn()),
@@ -63,8 +63,8 @@ fn main() -> ExitCode {
 /// A parser that was taken over: the name of the file says what it does.
 struct Hostile(Parsers);
 
-impl Parser for Hostile {
-    fn parse(&self, path: &Path, bytes: &[u8]) -> Result<ParsedDocument, ParseError> {
+impl Work for Hostile {
+    fn work(&self, path: &Path, bytes: &[u8], known: &[RecognisedPage]) -> Result<ParsedDocument, ParseError> {
         let argument = String::from_utf8_lossy(bytes).into_owned();
         // What an attempt came to, where the process lives on.
         let told = |outcome: std::io::Result<String>| {
@@ -104,7 +104,7 @@ impl Parser for Hostile {
             "list" => told(std::fs::read_dir(argument).map(|_| "listed".into())),
             "create" => told(File::create(argument).map(|_| "created".into())),
             "delete" => told(std::fs::remove_file(argument).map(|()| "deleted".into())),
-            _ => self.0.parse(path, bytes),
+            _ => self.0.parse_with(path, bytes, known),
         }
     }
 }

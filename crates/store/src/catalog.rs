@@ -5,6 +5,7 @@ mod journal;
 mod passages;
 mod roots;
 mod salvage;
+mod scans;
 mod status;
 mod verify;
 
@@ -59,6 +60,7 @@ CREATE TABLE documents (
     reader TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     retry_at INTEGER,
+    scanned INTEGER NOT NULL DEFAULT 0,
     UNIQUE (root, path)
 );
 CREATE INDEX documents_by_hash ON documents (hash) WHERE hash IS NOT NULL;
@@ -74,17 +76,29 @@ CREATE INDEX passages_by_doc ON passages (doc, position);
 CREATE INDEX passages_by_key ON passages (embed_key) WHERE has_vector = 1;
 CREATE INDEX passages_waiting ON passages (doc, position) WHERE has_vector = 0;
 CREATE TABLE journal (generation INTEGER PRIMARY KEY, entry TEXT NOT NULL);
+CREATE TABLE recognised (hash BLOB NOT NULL, number INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (hash, number))
+    WITHOUT ROWID;
 ";
 
 /// The version of docent that reads files here.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Columns that were added to `documents` without a new format: who does not know them leaves them alone.
-const ADDED: &str = "
-ALTER TABLE documents ADD COLUMN reader TEXT;
-ALTER TABLE documents ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE documents ADD COLUMN retry_at INTEGER;
-";
+/// What was added without a new format, each with the column or table that shows whether it is there: who does not know
+/// them leaves them alone.
+const ADDED: [(&str, &str); 2] = [
+    (
+        "SELECT 1 FROM pragma_table_info('documents') WHERE name = 'retry_at'",
+        "ALTER TABLE documents ADD COLUMN reader TEXT;
+         ALTER TABLE documents ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE documents ADD COLUMN retry_at INTEGER;",
+    ),
+    (
+        "SELECT 1 FROM sqlite_master WHERE name = 'recognised'",
+        "ALTER TABLE documents ADD COLUMN scanned INTEGER NOT NULL DEFAULT 0;
+         CREATE TABLE recognised (hash BLOB NOT NULL, number INTEGER NOT NULL, content TEXT NOT NULL,
+            PRIMARY KEY (hash, number)) WITHOUT ROWID;",
+    ),
+];
 
 /// The catalog, one connection shared by this process's threads.
 pub(crate) struct Catalog {
@@ -125,14 +139,16 @@ impl Catalog {
 
     /// Adds the columns that an older docent did not make.
     fn add_columns(&self) -> Result<()> {
-        const HAS: &str = "SELECT 1 FROM pragma_table_info('documents') WHERE name = 'retry_at'";
-        if self.read(|connection| connection.prepare(HAS)?.exists([]))? {
-            return Ok(());
+        for (is_there, add) in ADDED {
+            if self.read(|connection| connection.prepare(is_there)?.exists([]))? {
+                continue;
+            }
+            self.write(|transaction| {
+                // Another process may have been faster.
+                if transaction.prepare(is_there)?.exists([])? { Ok(()) } else { transaction.execute_batch(add) }
+            })?;
         }
-        self.write(|transaction| {
-            // Another process may have been faster.
-            if transaction.prepare(HAS)?.exists([])? { Ok(()) } else { transaction.execute_batch(ADDED) }
-        })
+        Ok(())
     }
 
     /// Makes a new catalog at `path` for an index built with `embedder`.
@@ -236,7 +252,7 @@ impl Catalog {
     pub(crate) fn forget_stores(&self) -> Result<()> {
         self.write(|transaction| {
             transaction.execute_batch(
-                "DELETE FROM passages; DELETE FROM journal; DELETE FROM meta WHERE key = 'step';
+                "DELETE FROM passages; DELETE FROM journal; DELETE FROM recognised; DELETE FROM meta WHERE key = 'step';
                  UPDATE documents SET state = 'pending', size = NULL, mtime_ns = NULL, inode = NULL, hash = NULL
                     WHERE state IN ('searchable', 'lexical_only');",
             )

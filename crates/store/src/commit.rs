@@ -168,14 +168,24 @@ impl StoreWriter {
             pages: None,
             passages: Vec::new(),
             broke_down: false,
+            scanned: 0,
         };
         match outcome {
-            Outcome::Indexed { mime, title, language, pages, passages } => DocumentEntry {
+            Outcome::Indexed { mime, title, language, pages, passages, scanned } => DocumentEntry {
+                scanned: *scanned,
                 mime: Some(mime.clone()),
                 title: Some(title.clone()),
                 language: language.clone(),
                 pages: *pages,
                 passages: passage_ids(*doc, passages, &self.embedder.id),
+                ..empty
+            },
+            Outcome::Scanned { mime, pages, scanned, reason, waits } => DocumentEntry {
+                state: if *waits { FileState::Pending } else { FileState::Skipped },
+                reason: Some(reason.clone()),
+                mime: Some(mime.clone()),
+                pages: *pages,
+                scanned: *scanned,
                 ..empty
             },
             Outcome::Skipped { rule } => {

@@ -118,6 +118,8 @@ impl Store {
             embedder: Some(recent.payload.embedder.clone()),
             parts: StoreParts { segments: self.words.segments()?, fragments, versions, indexed_vectors },
             writer: locks::writer(&self.home),
+            scanned_pages: self.catalog.count_scanned()?,
+            ocr: self.catalog.ocr_cost()?,
         })
     }
 

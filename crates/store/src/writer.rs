@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use docent_core::{
+use docent_core::{RecognisedPage, ScannedFile, 
     ContentHash, DocId, EmbedKey, Error, ErrorKind, FileChange, FileRecord, Generation, Home, IndexStore,
     IoContext, PassageId, PassageVector, PendingPassage, Result, Root, RootId, WordsBatch,
 };
@@ -296,6 +296,22 @@ impl IndexStore for StoreWriter {
 
     fn commit_vectors(&self, vectors: Vec<PassageVector>) -> Result<Generation> {
         self.publish_vectors(&vectors)
+    }
+
+    fn scanned_files(&self, limit: usize, except: &[DocId]) -> Result<Vec<ScannedFile>> {
+        self.store.catalog.scanned_files(limit, except)
+    }
+
+    fn count_scanned(&self) -> Result<u64> {
+        self.store.catalog.count_scanned()
+    }
+
+    fn recognised(&self, hash: ContentHash) -> Result<Vec<RecognisedPage>> {
+        self.store.catalog.recognised(hash)
+    }
+
+    fn keep_recognised(&self, hash: ContentHash, page: &RecognisedPage, milliseconds: u64) -> Result<()> {
+        self.store.catalog.keep_recognised(hash, page, milliseconds)
     }
 
     fn maintain(&self) -> Result<()> {

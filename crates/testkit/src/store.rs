@@ -12,7 +12,8 @@ use std::{
 
 use docent_core::{
     ContentHash, DocId, EmbedKey, Embedder, Error, ErrorKind, FileChange, FileRecord, FileState, Generation,
-    IndexStore, Outcome, Passage, PassageId, PassageVector, PendingPassage, Result, Root, RootId, WordsBatch,
+    IndexStore, Outcome, Passage, PassageId, PassageVector, PendingPassage, RecognisedPage, Result, Root, RootId,
+    ScannedFile, WordsBatch,
 };
 
 use crate::FakeEmbedder;
@@ -41,6 +42,7 @@ struct State {
     commits: Vec<FakeCommit>,
     changes: Vec<FileChange>,
     next: i64,
+    recognised: Vec<(ContentHash, RecognisedPage)>,
     failure: Option<String>,
 }
 
@@ -296,6 +298,7 @@ impl IndexStore for FakeStore {
                 state: FileState::Pending,
                 reason: None,
                 is_due: false,
+                scanned: 0,
             };
             state
                 .documents
@@ -368,10 +371,12 @@ impl IndexStore for FakeStore {
             document.record.stamp = Some(update.stamp);
             document.record.hash = update.hash;
             document.record.reason = None;
+            document.record.scanned = 0;
             let mut passages = Vec::new();
             match &update.outcome {
-                Outcome::Indexed { title, passages: new, .. } => {
+                Outcome::Indexed { title, passages: new, scanned, .. } => {
                     document.record.state = FileState::LexicalOnly;
+                    document.record.scanned = *scanned;
                     document.title.clone_from(title);
                     let mut seen: HashMap<EmbedKey, u32> = HashMap::new();
                     for passage in new {
@@ -380,6 +385,11 @@ impl IndexStore for FakeStore {
                         passages.push((PassageId::new(update.doc, key, *occurrence), key, passage.clone()));
                         *occurrence += 1;
                     }
+                }
+                Outcome::Scanned { scanned, reason, waits, .. } => {
+                    document.record.state = if *waits { FileState::Pending } else { FileState::Skipped };
+                    document.record.reason = Some(reason.clone());
+                    document.record.scanned = *scanned;
                 }
                 Outcome::Skipped { rule } => {
                     document.record.state = FileState::Skipped;
@@ -446,6 +456,28 @@ impl IndexStore for FakeStore {
         }
         state.commits.push(FakeCommit::Vectors(vectors));
         Ok(state.commits.len() as Generation)
+    }
+
+    fn scanned_files(&self, limit: usize, except: &[DocId]) -> Result<Vec<ScannedFile>> {
+        let waiting = self.records().into_iter().filter(|record| record.scanned > 0 && record.hash.is_some());
+        let waiting = waiting.filter(|record| !except.contains(&record.doc));
+        Ok(waiting.take(limit).map(|record| ScannedFile { pages: record.scanned, record }).collect())
+    }
+
+    fn count_scanned(&self) -> Result<u64> {
+        Ok(self.records().iter().map(|record| u64::from(record.scanned)).sum())
+    }
+
+    fn recognised(&self, hash: ContentHash) -> Result<Vec<RecognisedPage>> {
+        let state = self.state();
+        Ok(state.recognised.iter().filter(|(of, _)| *of == hash).map(|(_, page)| page.clone()).collect())
+    }
+
+    fn keep_recognised(&self, hash: ContentHash, page: &RecognisedPage, _milliseconds: u64) -> Result<()> {
+        let mut state = self.state();
+        state.check()?;
+        state.recognised.push((hash, page.clone()));
+        Ok(())
     }
 
     fn maintain(&self) -> Result<()> {

@@ -119,8 +119,9 @@ fn choose(context: &Context, role: RoleArg, name: &str) -> Result<Exit> {
         RoleArg::Embedder => ("embedder", Role::Embedder),
         RoleArg::Reranker => ("reranker", Role::Reranker),
         RoleArg::Generator => ("generator", Role::Generator),
+        RoleArg::Ocr => ("ocr", Role::Ocr),
     };
-    let none = role == RoleArg::Reranker && matches!(name, "none" | "");
+    let none = matches!(role, RoleArg::Reranker | RoleArg::Ocr) && matches!(name, "none" | "");
     if !none {
         check_role(&store, name, wanted)?;
     }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use docent_core::around;
 use unicode_normalization::UnicodeNormalization;
 
 /// What pdfium puts where a word is hyphenated at the end of a line.
-const LINE_END_HYPHEN: char = '\u{2}';
+pub(super) const LINE_END_HYPHEN: char = '\u{2}';
 /// A gap this many times the usual distance between lines begins a new paragraph.
 const PARAGRAPH_GAP: f32 = 1.35;
 /// A heading has at most this many characters.
@@ -13,27 +14,31 @@ const LONGEST_HEADING: usize = 120;
 
 /// A line of a page.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     pub(super) text: String,
     /// Height of its baseline on the page, in points from the bottom.
     pub(super) baseline: Option<f32>,
     /// Size of its first character, in points.
     pub(super) size: f32,
+    /// The box around it, where OCR read it, as in [`docent_core::Location::area`].
+    pub(super) area: Option<[u16; 4]>,
 }
 
 /// A paragraph of a page.
 #[derive(Debug, PartialEq)]
-pub(super) struct Paragraph {
-    pub(super) text: String,
+pub(crate) struct Paragraph {
+    pub(crate) text: String,
     /// Size of its first character, in points.
     size: f32,
     lines: u32,
+    /// The box around it, where OCR read it.
+    pub(crate) area: Option<[u16; 4]>,
 }
 
 impl Paragraph {
     /// Words of docent's own.
-    pub(super) fn note(text: &str) -> Self {
-        Self { text: text.to_owned(), size: 0.0, lines: 1 }
+    pub(crate) fn note(text: &str) -> Self {
+        Self { text: text.to_owned(), size: 0.0, lines: 1, area: None }
     }
 }
 
@@ -54,7 +59,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// Joins lines to paragraphs.
-pub(super) fn join(lines: &[Line]) -> Vec<Paragraph> {
+pub(crate) fn join(lines: &[Line]) -> Vec<Paragraph> {
     let usual = usual_gap(lines);
     let longest = lines.iter().map(|line| line.text.chars().count()).max().unwrap_or(0);
     let mut paragraphs: Vec<Paragraph> = Vec::new();
@@ -64,8 +69,17 @@ pub(super) fn join(lines: &[Line]) -> Vec<Paragraph> {
             (Some(above), Some(open)) if !begins_paragraph(above, line, usual) => {
                 append(&mut open.text, &line.text, above.text.chars().count() * 10 >= longest * 8);
                 open.lines += 1;
+                open.area = match (open.area, line.area) {
+                    (Some(open), Some(line)) => Some(around(open, line)),
+                    (open, line) => open.or(line),
+                };
             }
-            _ => paragraphs.push(Paragraph { text: line.text.trim().to_owned(), size: line.size, lines: 1 }),
+            _ => paragraphs.push(Paragraph {
+                text: line.text.trim().to_owned(),
+                size: line.size,
+                lines: 1,
+                area: line.area,
+            }),
         }
     }
     for paragraph in &mut paragraphs {
@@ -131,7 +145,7 @@ fn append(paragraph: &mut String, line: &str, above_is_full: bool) {
 
 /// Which paragraphs of a document are headings: short ones that are set larger than most of the text.
 #[derive(Debug, Default)]
-pub(super) struct Headings {
+pub(crate) struct Headings {
     /// The sizes of headings, largest first.
     sizes: Vec<u32>,
     /// Headers and footers: the same words on most pages.
@@ -140,7 +154,7 @@ pub(super) struct Headings {
 
 impl Headings {
     /// Looks at all paragraphs of a document of `pages` pages.
-    pub(super) fn of<'p>(paragraphs: impl Iterator<Item = &'p Paragraph> + Clone, pages: u32) -> Self {
+    pub(crate) fn of<'p>(paragraphs: impl Iterator<Item = &'p Paragraph> + Clone, pages: u32) -> Self {
         let mut letters: BTreeMap<u32, usize> = BTreeMap::new();
         let mut times: HashMap<&str, u32> = HashMap::new();
         for paragraph in paragraphs.clone() {
@@ -171,7 +185,7 @@ impl Headings {
     }
 
     /// The level of `paragraph`, if it is a heading.
-    pub(super) fn level(&self, paragraph: &Paragraph) -> Option<u8> {
+    pub(crate) fn level(&self, paragraph: &Paragraph) -> Option<u8> {
         let smallest = self.sizes.last()?;
         if !self.could_be(paragraph, smallest * 100 / 115) {
             return None;
@@ -202,7 +216,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str, baseline: f32) -> Line {
-        Line { text: clean(text), baseline: Some(baseline), size: 10.0 }
+        Line { text: clean(text), baseline: Some(baseline), size: 10.0, area: None }
     }
 
     #[test]
@@ -227,7 +241,7 @@ mod tests {
 
     #[test]
     fn large_and_short_is_a_heading() {
-        let paragraph = |text: &str, size: f32| Paragraph { text: text.to_owned(), size, lines: 1 };
+        let paragraph = |text: &str, size: f32| Paragraph { text: text.to_owned(), size, lines: 1, area: None };
         let all = [
             paragraph("Handbook", 18.0),
             paragraph("ACME", 14.0),

@@ -139,7 +139,7 @@ mod tests {
         header: impl Fn(usize) -> String,
         footer: impl Fn(usize) -> String,
     ) -> Vec<Vec<Line>> {
-        let line = |text: String, height: f32| Line { text, baseline: Some(height), size: 10.0 };
+        let line = |text: String, height: f32| Line { text, baseline: Some(height), size: 10.0, area: None };
         let page = |page: usize| {
             let mut lines = vec![line(header(page), 800.0 + page as f32 * 0.2)];
             lines.extend((0..8).map(|at| line(format!("{page} {at} body"), 760.0 - at as f32 * 12.0)));

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     io::{self, BufReader, BufWriter, Read, Write},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
@@ -14,13 +15,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docent_core::{MOST_BLOCKS, ParseError, ParseErrorKind, ParsedDocument, Parser};
+use docent_core::{MOST_BLOCKS, ParseError, ParseErrorKind, ParsedDocument, Parser, RecognisedPage};
 use tracing::debug;
 
 use super::{
     Answer, Greeting, LONGEST, Seal, Setup, WorkerLimits, read_frame, read_json, write_frame, write_json,
 };
-use crate::{ParseOptions, Parsed, damaged, logged, too_large};
+use crate::{ParseOptions, Parsed, damaged, logged, ocr::UNREADABLE, too_large};
 
 /// A worker that has nothing to do ends after this time.
 const IDLE: Duration = Duration::from_secs(20);
@@ -33,6 +34,10 @@ const LAST_WORDS: u64 = 64 << 10;
 /// The most headings above a block, and characters of a reason or title, that are taken from a worker.
 const MOST_HEADINGS: usize = 32;
 const LONGEST_REASON: usize = 1000;
+/// The most bytes that OCR may make of one page.
+const LONGEST_PAGE: usize = 4 << 20;
+/// Pages of one file that may break the OCR down before the file is given up.
+const BAD_PAGES: u32 = 5;
 /// Signals that no parser causes. That one came says nothing about the file.
 const FROM_OUTSIDE: [&str; 4] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
 /// How long a worker may take to come up.
@@ -106,6 +111,16 @@ enum Fate {
     Answered(Parsed),
     /// The worker is dead, or talks nonsense.
     Died(ParseError),
+    /// Whoever asked wants no more of it.
+    Stopped,
+}
+
+/// A file, and who is told of the pages that OCR reads in it.
+struct Job<'j> {
+    path: &'j Path,
+    bytes: &'j [u8],
+    known: &'j [RecognisedPage],
+    on_page: &'j mut dyn FnMut(RecognisedPage) -> ControlFlow<()>,
 }
 
 impl WorkerPool {
@@ -146,16 +161,55 @@ impl WorkerPool {
         Ok(worker)
     }
 
-    fn parse_in_worker(&self, path: &Path, bytes: &[u8]) -> Parsed {
+    /// As [`docent_core::Recogniser::recognise`], with the OCR model of the options. A page that breaks a worker down is
+    /// told as one that cannot be read, and the file goes on behind it.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn recognise(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        known: &[RecognisedPage],
+        on_page: &mut dyn FnMut(RecognisedPage) -> ControlFlow<()>,
+    ) -> Result<Option<ParsedDocument>, ParseError> {
+        let mut known = known.to_vec();
+        let mut bad = 0;
+        loop {
+            let before = known.clone();
+            let mut keep = |page: RecognisedPage| {
+                known.push(page.clone());
+                on_page(page)
+            };
+            let done = self.in_worker(&mut Job { path, bytes, known: &before, on_page: &mut keep });
+            let Err(error) = done else { return done };
+            let is_page = matches!(error.kind, ParseErrorKind::Crashed | ParseErrorKind::Timeout | ParseErrorKind::TooLarge);
+            let next = (0..).find(|number| !known.iter().any(|page| page.number == *number)).unwrap_or(0);
+            bad += 1;
+            // Where no page was read in between, it may be the file that breaks it down.
+            if !is_page || bad > BAD_PAGES || bad > 1 && known.len() == before.len() {
+                return Err(error);
+            }
+            let page = RecognisedPage { number: next, content: UNREADABLE.to_owned() };
+            known.push(page.clone());
+            if on_page(page).is_break() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// `None` if it was stopped.
+    fn in_worker(&self, job: &mut Job<'_>) -> Result<Option<ParsedDocument>, ParseError> {
         let mut worker = self.worker()?;
         let was_used = worker.files > 0;
-        match self.give(&mut worker, path, bytes) {
+        match self.give(&mut worker, job) {
+            Fate::Stopped => Ok(None),
             Fate::Answered(parsed) => {
                 let text = parsed.as_ref().map_or(0, |document| document.text.len());
-                if worker.files < MOST_FILES && bytes.len().max(text) < LARGE {
+                if worker.files < MOST_FILES && job.bytes.len().max(text) < LARGE {
                     self.rest(worker);
                 }
-                parsed
+                parsed.map(Some)
             }
             // It may have died of what it read before, or of something that is not in the file at all.
             Fate::Died(error)
@@ -164,9 +218,10 @@ impl WorkerPool {
             {
                 drop(worker);
                 let mut fresh = self.fresh_worker()?;
-                match self.give(&mut fresh, path, bytes) {
-                    Fate::Answered(parsed) => parsed,
+                match self.give(&mut fresh, job) {
+                    Fate::Answered(parsed) => parsed.map(Some),
                     Fate::Died(error) => Err(error),
+                    Fate::Stopped => Ok(None),
                 }
             }
             Fate::Died(error) => Err(error),
@@ -182,14 +237,31 @@ impl WorkerPool {
         }
     }
 
-    fn give(&self, worker: &mut Worker, path: &Path, bytes: &[u8]) -> Fate {
+    fn give(&self, worker: &mut Worker, job: &mut Job<'_>) -> Fate {
         let limits = self.shared.limits;
-        self.watch(worker, Duration::from_secs(limits.seconds * WorkerLimits::PATIENCE));
+        let time = Duration::from_secs(limits.seconds * WorkerLimits::PATIENCE);
+        self.watch(worker, time);
         worker.files += 1;
-        match exchange(worker, path, bytes, self.shared.options.max_text) {
-            Ok(parsed) => Fate::Answered(parsed),
-            Err(broken) => Fate::Died(worker.cause_of_death(&broken, limits)),
-        }
+        let mut told = 0;
+        let answered = send(worker, job).and_then(|()| {
+            loop {
+                match receive(worker, self.shared.options.max_text)? {
+                    Received::Parsed(parsed) => return Ok(Fate::Answered(parsed)),
+                    Received::Page(page) => {
+                        told += 1;
+                        if told > self.shared.options.max_pages || page.content.len() > LONGEST_PAGE {
+                            return Err(nonsense());
+                        }
+                        // The next page has time of its own.
+                        self.watch(worker, time);
+                        if (job.on_page)(page).is_break() {
+                            return Ok(Fate::Stopped);
+                        }
+                    }
+                }
+            }
+        });
+        answered.unwrap_or_else(|broken| Fate::Died(worker.cause_of_death(&broken, limits)))
     }
 
     /// Puts a worker back for the next file.
@@ -223,33 +295,51 @@ impl WorkerPool {
 impl Parser for WorkerPool {
     fn parse(&self, path: &Path, bytes: &[u8]) -> Parsed {
         let started = Instant::now();
-        logged(path, started, self.parse_in_worker(path, bytes))
+        // Pages are told where OCR is on; then, nobody stops it here.
+        let mut on_page = |_| ControlFlow::Continue(());
+        let parsed = self.in_worker(&mut Job { path, bytes, known: &[], on_page: &mut on_page });
+        let stopped = || ParseError::new(ParseErrorKind::Unavailable, "stopped");
+        logged(path, started, parsed.and_then(|document| document.ok_or_else(stopped)))
     }
 }
 
-/// Sends a file and takes what comes back, which is believed no more than any other input.
-fn exchange(worker: &mut Worker, path: &Path, bytes: &[u8], max_text: usize) -> io::Result<Parsed> {
+fn send(worker: &mut Worker, job: &Job<'_>) -> io::Result<()> {
     // The name decides between formats; where the file lies is none of the worker's business.
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = job.path.file_name().unwrap_or_default().to_string_lossy();
     write_frame(&mut worker.input, name.as_bytes())?;
-    write_frame(&mut worker.input, bytes)?;
-    worker.input.flush()?;
+    write_frame(&mut worker.input, job.bytes)?;
+    write_json(&mut worker.input, &job.known)?;
+    worker.input.flush()
+}
+
+/// What a worker says of a file.
+enum Received {
+    Page(RecognisedPage),
+    Parsed(Parsed),
+}
+
+/// Takes what comes back, which is believed no more than any other input.
+fn receive(worker: &mut Worker, max_text: usize) -> io::Result<Received> {
     let answer: Answer = serde_json::from_slice(&read_frame(&mut worker.output, LONGEST)?)?;
     Ok(match answer {
+        Answer::Page(page) => Received::Page(page),
         Answer::Refused(mut error) => {
             error.reason = error.reason.chars().take(LONGEST_REASON).collect();
-            Err(error)
+            Received::Parsed(Err(error))
         }
         Answer::Parsed(mut document) => {
             let text = read_frame(&mut worker.output, max_text as u64)?;
-            let nonsense = || io::Error::new(io::ErrorKind::InvalidData, "no such document can be");
             document.text = String::from_utf8(text).map_err(|_| nonsense())?;
             if !is_sound(&document) {
                 return Err(nonsense());
             }
-            Ok(document)
+            Received::Parsed(Ok(document))
         }
     })
+}
+
+fn nonsense() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "no such document can be")
 }
 
 /// Whether the blocks are ranges of the text, one behind the other.

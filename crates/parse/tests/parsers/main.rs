@@ -18,6 +18,7 @@ mod mailboxes;
 mod opendocument;
 mod outlook;
 mod rtf;
+mod scans;
 mod texts;
 
 use std::path::PathBuf;

@@ -20,7 +20,7 @@ pub(super) const RECORD: &str = concat!(
         coalesce(retry_at NOT BETWEEN unixepoch() + 1 AND unixepoch() + 7200, 0)
             OR (state IN ('failed', 'skipped') AND hash IS NOT NULL AND reader IS NOT '",
     env!("CARGO_PKG_VERSION"),
-    "')"
+    "'), scanned"
 );
 
 impl Catalog {
@@ -221,6 +221,7 @@ pub(super) fn record_from(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         state: state_from(row.get_ref(7)?.as_str()?),
         reason: row.get(8)?,
         is_due: row.get(9)?,
+        scanned: row.get(10)?,
     })
 }
 

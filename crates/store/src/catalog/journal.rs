@@ -59,6 +59,9 @@ pub(crate) struct DocumentEntry {
     /// Its parser died or took too long.
     #[serde(default)]
     pub(crate) broke_down: bool,
+    /// Pages that only OCR can read.
+    #[serde(default)]
+    pub(crate) scanned: u32,
 }
 
 impl Catalog {
@@ -130,6 +133,12 @@ fn apply(transaction: &Transaction<'_>, step: &Step) -> rusqlite::Result<()> {
             for document in documents {
                 apply_document(transaction, document, &now)?;
             }
+            // What OCR read is in the documents now, or of no use.
+            transaction.execute(
+                "DELETE FROM recognised WHERE hash NOT IN
+                 (SELECT hash FROM documents WHERE scanned > 0 AND hash IS NOT NULL)",
+                [],
+            )?;
         }
         Step::Vectors { passages } => {
             let mut mark = transaction
@@ -202,12 +211,18 @@ fn apply_document(
         FileState::Searchable if waiting => FileState::LexicalOnly,
         state => state,
     };
-    let attempts = if document.broke_down { attempts_before(transaction, document)? + 1 } else { 0 };
-    let retry_at = retry_at(attempts);
+    // What waits for OCR was read as far as it can be: whether OCR breaks down on it is still to be seen.
+    let waits = document.state == FileState::Pending;
+    let attempts = match document.broke_down || waits {
+        true => attempts_before(transaction, document)? + u32::from(document.broke_down),
+        false => 0,
+    };
+    let retry_at = if waits { None } else { retry_at(attempts) };
     transaction
         .prepare_cached(
             "UPDATE documents SET size = ?2, mtime_ns = ?3, inode = ?4, hash = ?5, state = ?6, reason = ?7, mime = ?8,
-                title = ?9, language = ?10, pages = ?11, indexed = ?12, reader = ?13, attempts = ?14, retry_at = ?15
+                title = ?9, language = ?10, pages = ?11, indexed = ?12, reader = ?13, attempts = ?14, retry_at = ?15,
+                scanned = ?16
              WHERE id = ?1",
         )?
         .execute(params![
@@ -226,6 +241,7 @@ fn apply_document(
             VERSION,
             attempts,
             retry_at,
+            document.scanned,
         ])?;
     Ok(())
 }

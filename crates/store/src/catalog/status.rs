@@ -110,7 +110,7 @@ impl Catalog {
                 connection
                     .prepare_cached(
                         "SELECT state, reason, mime, title, language, pages, first_seen, indexed, mtime_ns,
-                            reader, attempts, retry_at,
+                            reader, attempts, retry_at, scanned,
                             (SELECT count(*) FROM passages WHERE doc = documents.id),
                             (SELECT count(*) FROM passages WHERE doc = documents.id AND has_vector = 1)
                          FROM documents WHERE root = ?1 AND path = ?2",
@@ -127,13 +127,14 @@ impl Catalog {
                             title: row.get(3)?,
                             language: row.get(4)?,
                             pages: row.get(5)?,
-                            passages: Some(row.get::<_, i64>(12)? as u64),
-                            vectors: Some(row.get::<_, i64>(13)? as u64),
+                            passages: Some(row.get::<_, i64>(13)? as u64),
+                            vectors: Some(row.get::<_, i64>(14)? as u64),
                             first_seen: row.get(6)?,
                             indexed: row.get(7)?,
                             reader: row.get(9)?,
                             attempts: Some(row.get(10)?).filter(|attempts| *attempts > 0),
                             next_attempt: row.get::<_, Option<i64>>(11)?.and_then(rfc3339_seconds),
+                            scanned_pages: Some(row.get(12)?).filter(|pages| *pages > 0),
                             modified: mtime.and_then(rfc3339),
                         })
                     })

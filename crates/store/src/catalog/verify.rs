@@ -42,10 +42,10 @@ fn read_all(connection: &Connection) -> rusqlite::Result<bool> {
     let mut rows = documents.query([])?;
     while let Some(row) = rows.next()? {
         record_from(row)?;
-        row.get::<_, Option<u32>>(10)?;
-        row.get::<_, u32>(11)?;
-        row.get::<_, Option<i64>>(12)?;
-        for column in 13..19 {
+        row.get::<_, Option<u32>>(11)?;
+        row.get::<_, u32>(12)?;
+        row.get::<_, Option<i64>>(13)?;
+        for column in 14..20 {
             row.get::<_, Option<String>>(column)?;
         }
     }

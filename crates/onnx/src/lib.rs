@@ -1,4 +1,4 @@
-//! ONNX Runtime: a shared library, loaded once per process.
+//! ONNX Runtime: a shared library, loaded once per process, for whatever runs ONNX models (vectors, OCR).
 
 use std::{
     any::Any,
@@ -14,7 +14,7 @@ use ort::{environment::Environment, logging::LogLevel};
 static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
 
 /// The ONNX Runtime of this process, from the library at `path` if this is the first call that succeeds. It
-/// can be started only once: whoever uses ort beside an embedder needs this one.
+/// can be started only once: whoever uses ort needs this one.
 ///
 /// # Errors
 /// [`ErrorKind::RuntimeMissing`] when the library is not there, is not an ONNX Runtime, or is too old.
@@ -78,7 +78,10 @@ fn log(level: LogLevel, category: &str, _id: &str, place: &str, message: &str) {
 }
 
 /// Runs `work`; a panic becomes its message.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+///
+/// # Errors
+/// It panicked.
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| panic_message(payload.as_ref()))
 }
 
