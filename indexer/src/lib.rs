@@ -13,6 +13,7 @@ mod ruler;
 mod rules;
 mod run;
 mod scan;
+mod scans;
 mod sentences;
 mod sources;
 mod standing;

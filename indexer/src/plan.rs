@@ -16,6 +16,7 @@ use crate::{
     rules::{Rule, Rules},
     run::{Run, Scope},
     scan::{Scan, Seen, Unreadable},
+    scans::is_news,
     standing::{Standing, holds_words, looks_unmounted, standing},
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct Job {
     pub(crate) is_new: bool,
     /// Its document could be found until now.
     pub(crate) had_words: bool,
+    /// It has pages that only OCR can read, and no others.
+    pub(crate) was_scanned: bool,
 }
 
 /// What has to be done, for one scope.
@@ -70,7 +73,13 @@ enum Verdict {
     Skip(Rule),
 }
 
-fn judge(record: Option<&FileRecord>, seen: Seen, again: bool) -> Verdict {
+/// `is_news` says whether OCR is a reason to read a file again.
+fn judge(
+    record: Option<&FileRecord>,
+    seen: Seen,
+    again: bool,
+    is_news: &dyn Fn(&FileRecord) -> bool,
+) -> Verdict {
     match (record, seen) {
         (Some(record), Seen::Skipped(rule))
             if record.state == FileState::Skipped && record.reason.as_deref() == Some(&*rule) =>
@@ -80,8 +89,9 @@ fn judge(record: Option<&FileRecord>, seen: Seen, again: bool) -> Verdict {
         (_, Seen::Skipped(rule)) => Verdict::Skip(rule),
         (Some(record), Seen::File(stamp))
             if record.stamp == Some(stamp)
-                && record.state != FileState::Pending
+                && (record.state != FileState::Pending || record.scanned > 0)
                 && !record.is_due
+                && !is_news(record)
                 && !(again && was_never_read(record)) =>
         {
             Verdict::Unchanged
@@ -217,7 +227,7 @@ fn look(
             there[at] = true;
             &records[at]
         });
-        let what = match (judge(record, seen.clone(), found.again), seen) {
+        let what = match (judge(record, seen.clone(), found.again, &|record| is_news(run, record)), seen) {
             (Verdict::Unchanged, _) => return,
             (Verdict::Skip(rule), _) | (_, Seen::Skipped(rule)) => Err(rule),
             (Verdict::Read, Seen::File(stamp)) => Ok(stamp),
@@ -402,7 +412,9 @@ fn is_new(record: Option<&FileRecord>) -> bool {
 fn job(doc: DocId, root: usize, relative: PathBuf, stamp: Stamp, record: Option<&FileRecord>) -> Job {
     // Equal bytes are parsed again all the same where the last reading failed, or is to be repeated.
     let is_settled = |record: &&FileRecord| {
-        !record.is_due && (holds_words(record.state) || record.state == FileState::Skipped)
+        !record.is_due
+            && record.scanned == 0
+            && (holds_words(record.state) || record.state == FileState::Skipped)
     };
     let unless = record.filter(is_settled);
     Job {
@@ -413,6 +425,7 @@ fn job(doc: DocId, root: usize, relative: PathBuf, stamp: Stamp, record: Option<
         unless: unless.and_then(|record| record.hash),
         is_new: is_new(record),
         had_words: record.is_some_and(|record| holds_words(record.state)),
+        was_scanned: record.is_some_and(|record| record.scanned > 0 && !holds_words(record.state)),
     }
 }
 
@@ -432,6 +445,7 @@ mod tests {
             state,
             reason: reason.map(str::to_owned),
             is_due: false,
+            scanned: 0,
         }
     }
 
@@ -467,10 +481,19 @@ mod tests {
             (Some(record(FileState::Searchable, Some(stamp), None)), hidden, Verdict::Skip("hidden".into())),
         ];
         for (record, seen, verdict) in cases {
-            assert_eq!(judge(record.as_ref(), seen.clone(), true), verdict, "{record:?} {seen:?}");
+            assert_eq!(
+                judge(record.as_ref(), seen.clone(), true, &|_| false),
+                verdict,
+                "{record:?} {seen:?}"
+            );
         }
         let unread = record(FileState::Failed, Some(stamp), Some("permission"));
-        assert_eq!(judge(Some(&unread), Seen::File(stamp), false), Verdict::Unchanged, "from time to time");
-        assert_eq!(judge(Some(&unread), Seen::File(other), false), Verdict::Read);
+        let quietly = |record: &FileRecord, stamp| judge(Some(record), Seen::File(stamp), false, &|_| false);
+        assert_eq!(quietly(&unread, stamp), Verdict::Unchanged, "from time to time");
+        assert_eq!(quietly(&unread, other), Verdict::Read);
+        let scan = FileRecord { scanned: 3, ..record(FileState::Pending, Some(stamp), Some("waits")) };
+        assert_eq!(quietly(&scan, stamp), Verdict::Unchanged, "it waits for OCR");
+        assert_eq!(quietly(&scan, other), Verdict::Read);
+        assert_eq!(judge(Some(&scan), Seen::File(stamp), false, &|_| true), Verdict::Read, "OCR has read it");
     }
 }

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use docent_core::{ErrorReport, Failure, FileCounts, Generation, IndexReport, RootId, RootReport};
+use docent_core::{ErrorReport, Failure, FileCounts, Generation, IndexReport, OcrCost, RootId, RootReport};
 use serde::{Deserialize, Serialize};
 
 /// What an indexing run says while it works. It goes over the socket as it is, so paths are text.
@@ -40,6 +40,19 @@ pub enum Progress {
         per_second: f64,
         /// Seconds left at that rate.
         seconds_left: f64,
+    },
+    /// Scans are being read by OCR; everything else is found by words and by meaning.
+    Recognising {
+        /// Pages done.
+        done: u64,
+        /// Pages to do.
+        total: u64,
+        /// Seconds a page, on the average of this run; 0 before the first one.
+        seconds_per_page: f64,
+        /// Seconds left at that rate.
+        seconds_left: f64,
+        /// The file that is at work on.
+        path: String,
     },
     /// A batch was published.
     Committed {
@@ -141,6 +154,12 @@ pub struct RunReport {
     pub passages_embedded: u64,
     /// Passages whose vector was known from an equal text.
     pub passages_known: u64,
+    /// Pages that were found to need OCR.
+    pub scanned: u64,
+    /// Pages that OCR read.
+    pub ocr_pages: u64,
+    /// Seconds that they took.
+    pub ocr_seconds: f64,
     /// Files and folders that could not be read this time (the first hundred).
     pub failures: Vec<Failure>,
     /// Roots that cannot be reached.
@@ -176,6 +195,9 @@ impl RunReport {
         self.busy_paths.extend(other.busy_paths);
         self.passages_embedded += other.passages_embedded;
         self.passages_known += other.passages_known;
+        self.scanned += other.scanned;
+        self.ocr_pages += other.ocr_pages;
+        self.ocr_seconds += other.ocr_seconds;
         for failure in other.failures {
             self.fail(failure.path, failure.reason);
         }
@@ -194,6 +216,10 @@ impl RunReport {
             removed: self.removed,
             failed: self.failed,
             passages_embedded: self.passages_embedded,
+            ocr: (self.ocr_pages > 0).then(|| OcrCost {
+                pages: self.ocr_pages,
+                seconds_per_page: self.ocr_seconds / self.ocr_pages as f64,
+            }),
             seconds: self.seconds,
             unavailable_roots: self.unavailable,
             failures: self.failures,

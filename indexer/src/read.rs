@@ -14,8 +14,8 @@ use std::{
 };
 
 use docent_core::{
-    ContentHash, DocId, ErrorKind, FileChange, FileRecord, FileUpdate, Outcome, ParseError, ParseErrorKind,
-    Result, Root, Stamp,
+    ContentHash, DocId, ErrorKind, FileChange, FileRecord, FileUpdate, IndexConfig, Outcome, ParseError,
+    ParseErrorKind, ParsedDocument, Result, Root, Stamp,
 };
 
 use crate::{
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
             let relative = job.relative.clone();
             return Ok(Done::Change(FileChange::Moved { doc, root, relative, stamp }));
         }
-        let Reading { outcome, again } = self.reading(&path, bytes)?;
+        let Reading { outcome, again } = self.reading(&path, bytes, hash)?;
         // A library, or a process to read it in, could not be had: what is known of the file stays.
         let outcome = match outcome {
             Outcome::Failed { reason, .. } if again && job.had_words => return Ok(Done::Unread(reason)),
@@ -250,10 +250,9 @@ impl<'a> Reader<'a> {
         self.plan.roots.iter().find(|root| root.id == record.root)
     }
 
-    fn reading(&self, path: &Path, bytes: Vec<u8>) -> Result<Reading> {
+    fn reading(&self, path: &Path, bytes: Vec<u8>, hash: ContentHash) -> Result<Reading> {
         let failed = |reason, again| Ok(Reading { outcome: failed(reason, false), again });
-        let parsed = catch_unwind(AssertUnwindSafe(|| self.run.parser.parse(path, &bytes)))
-            .unwrap_or_else(|_| Err(ParseError::new(ParseErrorKind::Crashed, "the parser broke down")));
+        let parsed = self.parsed(path, &bytes, hash);
         drop(bytes);
         let document = match parsed {
             Ok(document) => document,
@@ -265,6 +264,9 @@ impl<'a> Reader<'a> {
             }
             Err(error) => return failed(error.reason, error.kind == ParseErrorKind::Unavailable),
         };
+        if document.scanned > 0 && document.text.trim().is_empty() {
+            return Ok(Reading { outcome: scanned(&document, self.run.recogniser.is_some()), again: false });
+        }
         let (embedder, tokens) = (self.run.embedder, self.run.config.passage_tokens);
         let passages = match catch_unwind(AssertUnwindSafe(|| chunk(&document, embedder, tokens))) {
             Ok(Ok(passages)) => passages,
@@ -280,8 +282,48 @@ impl<'a> Reader<'a> {
             language: document.language.clone(),
             pages: document.pages,
             passages,
+            scanned: document.scanned,
         };
         Ok(Reading { outcome, again: false })
+    }
+
+    /// What OCR made of the file, or else the parser.
+    fn parsed(&self, path: &Path, bytes: &[u8], hash: ContentHash) -> Result<ParsedDocument, ParseError> {
+        let parse = || {
+            catch_unwind(AssertUnwindSafe(|| self.run.parser.parse(path, bytes)))
+                .unwrap_or_else(|_| Err(ParseError::new(ParseErrorKind::Crashed, "the parser broke down")))
+        };
+        match self.run.recognised.take(hash) {
+            None => parse(),
+            Some(Ok(document)) => Ok(document),
+            // What can be read without OCR stays; the rest is given up.
+            Some(Err(failure)) => match parse() {
+                Ok(document) if document.text.trim().is_empty() => Err(failure),
+                parsed => parsed.map(|document| ParsedDocument { scanned: 0, ..document }),
+            },
+        }
+    }
+}
+
+/// A document without any text but what OCR can read.
+fn scanned(document: &ParsedDocument, waits: bool) -> Outcome {
+    let pages = document.scanned;
+    let what = match (document.mime.starts_with("image/"), pages) {
+        (true, 1) => "a picture".to_owned(),
+        (true, _) => format!("a picture of {pages} pages"),
+        (false, 1) => "a scan: 1 page without text".to_owned(),
+        (false, _) => format!("a scan: {pages} pages without text"),
+    };
+    let reason = if waits { format!("{what}; waits for OCR") } else { format!("{what}; OCR is off") };
+    let mime = document.mime.clone();
+    Outcome::Scanned { mime, pages: document.pages, scanned: pages, reason, waits }
+}
+
+/// The bytes of a file and their hash; `None` where it cannot be read, is too large, or keeps changing.
+pub(crate) fn read_whole(path: &Path, config: &IndexConfig) -> Option<(ContentHash, Vec<u8>)> {
+    match read_quiet(path, config.max_file_mb.saturating_mul(1 << 20)) {
+        Ok(Bytes::Read(_, bytes)) => Some((ContentHash::of(&bytes), bytes)),
+        _ => None,
     }
 }
 
@@ -303,7 +345,7 @@ fn concerns_all(kind: ErrorKind) -> bool {
 pub(crate) fn text_bytes(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Indexed { passages, .. } => passages.iter().map(|p| p.text.len() + p.context.len()).sum(),
-        Outcome::Skipped { .. } | Outcome::Failed { .. } => 0,
+        Outcome::Scanned { .. } | Outcome::Skipped { .. } | Outcome::Failed { .. } => 0,
     }
 }
 

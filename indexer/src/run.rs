@@ -3,18 +3,22 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use docent_core::{Embedder, IndexConfig, IndexStore, Parser, Result, Root, RootId};
+use docent_core::{Embedder, IndexConfig, IndexStore, Parser, Recogniser, Result, Root, RootId};
 
 use crate::{
     gate::Gate,
     plan::plan,
     progress::{Cancel, OnProgress, RunReport},
+    scans::{Recognised, Scanned, Scans},
     vectors::run_vectors,
     words::run_words,
 };
+
+/// What scans say gets its vectors this often: a model that is loaded anew for each would take longer than OCR.
+const EMBED_EVERY: Duration = Duration::from_secs(30);
 
 /// Which roots, or which parts of them, a run looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,8 +65,10 @@ pub struct Indexer {
     parser: Arc<dyn Parser>,
     embedder: Arc<dyn Embedder>,
     config: IndexConfig,
+    recogniser: Option<Arc<dyn Recogniser>>,
     own: Vec<PathBuf>,
     gate: Arc<Gate>,
+    recognised: Arc<Recognised>,
 }
 
 /// What every part of a run needs.
@@ -71,6 +77,8 @@ pub(crate) struct Run<'a> {
     pub(crate) parser: &'a dyn Parser,
     pub(crate) embedder: &'a dyn Embedder,
     pub(crate) config: &'a IndexConfig,
+    pub(crate) recogniser: Option<&'a dyn Recogniser>,
+    pub(crate) recognised: &'a Recognised,
     pub(crate) own: &'a [PathBuf],
     pub(crate) gate: &'a Gate,
     pub(crate) progress: OnProgress<'a>,
@@ -85,7 +93,23 @@ impl Indexer {
         embedder: Arc<dyn Embedder>,
         config: IndexConfig,
     ) -> Self {
-        Self { store, parser, embedder, config, own: Vec::new(), gate: Arc::default() }
+        Self {
+            store,
+            parser,
+            embedder,
+            config,
+            recogniser: None,
+            own: Vec::new(),
+            gate: Arc::default(),
+            recognised: Arc::default(),
+        }
+    }
+
+    /// Reads scans, too, when everything else is indexed. Without one, they are left out.
+    #[must_use]
+    pub fn with_recogniser(mut self, recogniser: Option<Arc<dyn Recogniser>>) -> Self {
+        self.recogniser = recogniser;
+        self
     }
 
     /// Never looks into these folders (absolute): the home and the models, which may lie below a root.
@@ -96,7 +120,8 @@ impl Indexer {
         self
     }
 
-    /// Brings `scope` up to date: first the words of all files, then vectors for all passages that lack one.
+    /// Brings `scope` up to date: first the words of all files, then vectors for all passages that lack one, at last the
+    /// scans.
     ///
     /// Stopped by `cancel`, it publishes what is finished and returns what it did with `interrupted` set; the
     /// next run goes on from there.
@@ -111,8 +136,29 @@ impl Indexer {
         if !report.interrupted {
             report.absorb(run_vectors(&run)?);
         }
+        if !report.interrupted {
+            self.scans(&run, &mut report)?;
+        }
         report.seconds = began.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    /// Reads all scans, and publishes each as soon as it is read.
+    fn scans(&self, run: &Run<'_>, report: &mut RunReport) -> Result<()> {
+        let mut scans = Scans::new();
+        let mut embedded = Instant::now();
+        while let Scanned::Ready(root, relative) = scans.next(run, report, &|| false)? {
+            report.absorb(self.words(run, &Scope::Below(vec![(root, relative)]), false)?);
+            if embedded.elapsed() >= EMBED_EVERY {
+                report.absorb(run_vectors(run)?);
+                embedded = Instant::now();
+            }
+        }
+        report.interrupted |= run.cancel.is_cancelled();
+        if !report.interrupted && report.ocr_pages > 0 {
+            report.absorb(run_vectors(run)?);
+        }
+        Ok(())
     }
 
     pub(crate) fn run<'a>(&'a self, progress: OnProgress<'a>, cancel: &'a Cancel) -> Run<'a> {
@@ -121,6 +167,8 @@ impl Indexer {
             parser: self.parser.as_ref(),
             embedder: self.embedder.as_ref(),
             config: &self.config,
+            recogniser: self.recogniser.as_deref(),
+            recognised: &self.recognised,
             own: &self.own,
             gate: &self.gate,
             progress,

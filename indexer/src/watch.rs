@@ -22,6 +22,7 @@ use crate::{
     inbox::{Inbox, IndexEvent, Request, ended},
     progress::{Cancel, OnProgress, Progress, RunReport},
     run::{Indexer, Run, Scope},
+    scans::{Scanned, Scans},
     sources::Sources,
     vectors::run_vectors,
 };
@@ -35,6 +36,8 @@ const RETRY: Duration = Duration::from_secs(10);
 /// A passage that the model fails on is tried again after twice as long each time, this often at the most: the model
 /// is loaded for it.
 const DOUBLINGS: u32 = 6;
+/// A scan that could not be read is tried again after this.
+const SCANS_AGAIN: Duration = Duration::from_secs(600);
 
 /// Keeps an index up to date until stopped.
 pub struct Watcher {
@@ -108,6 +111,12 @@ impl Lane {
     fn stop(&self) {
         self.lock().stop = true;
         self.changed.notify_all();
+    }
+
+    /// Whether more than `done` is wanted, or nothing any more.
+    fn is_wanted(&self, done: u64) -> bool {
+        let state = self.lock();
+        state.wanted > done || state.stop
     }
 
     /// Waits until more than `done` is wanted; `None` when it is to stop.
@@ -219,6 +228,8 @@ impl Watcher {
         let mut retry: Option<Instant> = None;
         let mut failures = 0u32;
         let mut let_go = true;
+        let mut scans = Scans::new();
+        let mut has_scans = true;
         while let Some(wanted) = lane.wait(done, LOOK) {
             if run.cancel.is_cancelled() {
                 return;
@@ -238,7 +249,11 @@ impl Watcher {
                 }
                 let_go = false;
                 done = wanted;
+                has_scans = true;
                 self.inbox.drained(done, result);
+            } else if has_scans && retry.is_none() {
+                scans.forget(SCANS_AGAIN);
+                has_scans = self.read_scan(run, &mut scans, &|| lane.is_wanted(done));
             }
             let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
             let idle = used.elapsed() >= Duration::from_secs(self.config.idle_seconds);
@@ -249,6 +264,26 @@ impl Watcher {
                 }
             }
             let_go = idle;
+        }
+    }
+
+    /// Reads one scan, until `is_stopped`. Whether there may be more.
+    fn read_scan(&self, run: &Run<'_>, scans: &mut Scans, is_stopped: &dyn Fn() -> bool) -> bool {
+        let mut report = RunReport::default();
+        let step = catch_unwind(AssertUnwindSafe(|| scans.next(run, &mut report, is_stopped)))
+            .unwrap_or_else(|_| Err(broken("OCR broke down")));
+        match step {
+            Ok(Scanned::Ready(root, relative)) => {
+                // The words lane reads it again, and asks for its vectors.
+                self.inbox.note(root, &relative);
+                true
+            }
+            Ok(Scanned::Stopped) => true,
+            Ok(Scanned::Nothing) => false,
+            Err(error) => {
+                (run.progress)(Progress::Trouble { error: error.to_report() });
+                false
+            }
         }
     }
 }
@@ -379,7 +414,7 @@ impl<'w, 'r> Loop<'w, 'r> {
         match self.words(&Scope::Below(paths.to_vec()), again) {
             Ok(report) => {
                 self.busy.settle(paths);
-                if report.generation.is_some() {
+                if report.generation.is_some() || report.scanned > 0 {
                     self.lane.want();
                 }
             }

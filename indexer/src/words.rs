@@ -180,8 +180,17 @@ impl<'r, 'c> Committer<'r, 'c> {
             Done::Update(update) => {
                 self.text_bytes += text_bytes(&update.outcome);
                 match &update.outcome {
-                    Outcome::Indexed { .. } => {
-                        *(if job.is_new { &mut self.report.added } else { &mut self.report.changed }) += 1;
+                    Outcome::Indexed { scanned, .. } => {
+                        self.report.scanned += u64::from(*scanned);
+                        *(if job.is_new || job.was_scanned {
+                            &mut self.report.added
+                        } else {
+                            &mut self.report.changed
+                        }) += 1;
+                    }
+                    Outcome::Scanned { scanned, waits, .. } => {
+                        self.report.scanned += u64::from(*scanned);
+                        self.report.skipped += u64::from(!waits);
                     }
                     Outcome::Skipped { .. } => self.report.skipped += 1,
                     Outcome::Failed { reason, .. } => self.failed(path(), reason.clone()),

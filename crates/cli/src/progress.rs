@@ -142,6 +142,15 @@ impl Meter {
                 let message = format!("embedding {counted} passages, {per_second:.0}/s, {left} left");
                 self.paint(Some((*done, *total)), message);
             }
+            Progress::Recognising { done, total, seconds_per_page, seconds_left, .. } => {
+                let counted = format!("{} of {}", number(*done), number(*total));
+                let mut message = format!("reading {counted} scanned pages");
+                if *seconds_per_page > 0.0 {
+                    let left = duration(*seconds_left);
+                    message.push_str(&format!(", {seconds_per_page:.1} s a page, {left} left"));
+                }
+                self.paint(Some((*done, *total)), message);
+            }
             Progress::RootReturned { path } => self.above(&format!("{} is there again", clean_line(path))),
             Progress::Polling { path, reason, seconds } => self.above(&format!(
                 "{} is looked at every {seconds} s: {}",
@@ -208,6 +217,7 @@ fn is_only_progress(progress: &Progress) -> bool {
         Progress::Scanning { .. }
             | Progress::Reading { .. }
             | Progress::Embedding { .. }
+            | Progress::Recognising { .. }
             | Progress::Committed { .. }
     )
 }

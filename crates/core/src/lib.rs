@@ -26,13 +26,14 @@ pub use filter::Filter;
 pub use fold::{fold, fold_text, is_han, is_hangul, is_kana, is_unspaced};
 pub use home::{Home, make_private_dir, models_folder};
 pub use ids::{ContentHash, DocId, EmbedKey, Generation, Hash128, PassageId, RootId};
-pub use location::{around, Location, cell_name};
+pub use location::{Location, around, cell_name};
 pub use report::{
     AskReport, CheckReport, Citation, CollectionReport, Difference, DryRunReport, Failure, FileCounts,
-    FileReport, Hit, IndexReport, Mode, OcrCost, RootReport, SearchReport, Signals, SkippedCount, StatusReport,
-    StoreParts, Timings,
+    FileReport, Hit, IndexReport, Mode, OcrCost, RootReport, SearchReport, Signals, SkippedCount,
+    StatusReport, StoreParts, Timings,
 };
-pub use traits::{RecognisedPage, Recogniser, ScannedFile, 
+pub use traits::{
     DocumentInfo, Embedder, GenerateRequest, Generated, Generator, IndexStore, ParseError, ParseErrorKind,
-    Parser, PassageVector, PendingPassage, Scored, SearchIndex, Snapshot, StoredPassage,
+    Parser, PassageVector, PendingPassage, RecognisedPage, Recogniser, ScannedFile, Scored, SearchIndex,
+    Snapshot, StoredPassage,
 };

@@ -5,7 +5,7 @@ use docent_models::machine_memory;
 use docent_parse::workers::Seal;
 use serde::{Deserialize, Serialize};
 
-use crate::Engine;
+use crate::{Engine, recognising};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,7 @@ impl Engine {
                 Some("`make models`, or name the library with DOCENT_PDFIUM".into()),
             ),
         }
+        ocr(self, &mut report);
         parsers(self, &mut report);
         watch_limits(self, &mut report);
         report.healthy = report.checks.iter().all(|check| check.state != "failed");
@@ -123,6 +124,19 @@ fn home(engine: &Engine, report: &mut DoctorReport) {
             generation.map_or_else(|| "none yet".to_owned(), |generation| format!("generation {generation}"))
         },
     );
+}
+
+fn ocr(engine: &Engine, report: &mut DoctorReport) {
+    let inner = &engine.inner;
+    match recognising::spec(&inner.config, &inner.models) {
+        Ok(Some(_)) => report.add("ocr", "ok", inner.config.models.ocr.clone(), None),
+        Ok(None) => report.add("ocr", "ok", "off: scans and pictures are left out", None),
+        Err(error) => {
+            let error = error.to_report();
+            let detail = format!("{}: scans and pictures are left out", error.message);
+            report.add("ocr", "warning", detail, error.hint);
+        }
+    }
 }
 
 fn parsers(engine: &Engine, report: &mut DoctorReport) {

@@ -10,7 +10,7 @@ use std::{
 
 use docent_core::{
     AskReport, CheckReport, CollectionReport, Config, Embedder, Error, ErrorKind, FileReport, Generator,
-    Home, ParseError, ParseErrorKind, ParsedDocument, Parser, Result, SearchReport, StatusReport,
+    Home, ParseError, ParseErrorKind, ParsedDocument, Parser, Recogniser, Result, SearchReport, StatusReport,
     models_folder,
 };
 use docent_indexer::{Cancel, WatchHandle};
@@ -24,6 +24,7 @@ use docent_store::{EmbedderIdentity, SharedStore, Store, StoreWriter};
 use tokio::sync::mpsc;
 
 use crate::{
+    recognising::{self, ConfiguredRecogniser},
     request::{AskRequest, Event, Request, Response, SearchRequest},
     roles::{ConfiguredEmbedder, ConfiguredGenerator},
     workers,
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) generator: Arc<ConfiguredGenerator>,
     parser: OnceLock<Arc<dyn Parser>>,
     workers: OnceLock<Arc<WorkerPool>>,
+    recogniser: OnceLock<Option<Arc<ConfiguredRecogniser>>>,
     reading: Mutex<Option<Arc<Store>>>,
     writing: Mutex<Weak<StoreWriter>>,
     pub(crate) watching: Mutex<Option<WatchHandle>>,
@@ -60,6 +62,7 @@ impl Engine {
         let models = Arc::new(ModelStore::open(models_folder(config.models.folder.as_deref())?)?);
         let embedder = Arc::new(ConfiguredEmbedder::new(&config, &home, &models)?);
         let generator = Arc::new(ConfiguredGenerator::new(&config, &home, &models)?);
+        recognising::check(&config, &models)?;
         let inner = Inner {
             home,
             config,
@@ -68,6 +71,7 @@ impl Engine {
             generator,
             parser: OnceLock::new(),
             workers: OnceLock::new(),
+            recogniser: OnceLock::new(),
             reading: Mutex::default(),
             writing: Mutex::default(),
             watching: Mutex::default(),
@@ -189,7 +193,7 @@ impl Engine {
         if bytes.len() as u64 > limit {
             return too_large();
         }
-        Ok(self.inner.parser().parse(path, &bytes))
+        Ok(self.inner.extract(path, &bytes))
     }
 
     /// Runs blocking work on a thread of its own.
@@ -250,6 +254,33 @@ impl Inner {
             };
             Arc::new(WorkerPool::new(command.clone(), self.parse_options(), limits))
         }))
+    }
+
+    /// OCR; `None` where it is off, or not installed.
+    pub(crate) fn recogniser(&self) -> Option<&Arc<ConfiguredRecogniser>> {
+        let made = || {
+            let recogniser = ConfiguredRecogniser::new(&self.config, &self.models, self.parse_options())?;
+            Some(Arc::new(recogniser))
+        };
+        self.recogniser.get_or_init(made).as_ref()
+    }
+
+    /// What is in a file; scans are read, too, where OCR is on.
+    fn extract(&self, path: &Path, bytes: &[u8]) -> std::result::Result<ParsedDocument, ParseError> {
+        let document = self.parser().parse(path, bytes)?;
+        if document.scanned == 0 {
+            return Ok(document);
+        }
+        if let Some(recogniser) = self.recogniser() {
+            let read = recogniser.recognise(path, bytes, &[], &mut |_| ControlFlow::Continue(()))?;
+            return Ok(read.unwrap_or(document));
+        }
+        if document.text.trim().is_empty() {
+            let reason =
+                format!("no text in it but what OCR could read; {}", recognising::way_in(&self.config));
+            return Err(ParseError::new(ParseErrorKind::Empty, reason));
+        }
+        Ok(document)
     }
 
     fn parse_options(&self) -> ParseOptions {

@@ -87,6 +87,7 @@ impl Engine {
 impl Inner {
     pub(crate) fn indexer(&self, writer: &Arc<StoreWriter>) -> Indexer {
         Indexer::new(writer.clone(), self.parser().clone(), self.embedder.clone(), self.config.index.clone())
+            .with_recogniser(self.recogniser().map(|recogniser| recogniser.clone() as _))
             .with_own_folders(self.own_folders())
     }
 

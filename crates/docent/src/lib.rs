@@ -22,6 +22,7 @@ mod engine;
 mod evaluate;
 mod handover;
 mod indexing;
+mod recognising;
 mod request;
 mod roles;
 mod wire;
@@ -30,8 +31,8 @@ mod workers;
 pub use docent_core::{
     AskReport, Block, BlockKind, CheckReport, Citation, CollectionReport, Config, Difference, DryRunReport,
     Error, ErrorKind, ErrorReport, Failure, FileCounts, FileReport, Filter, Hit, Home, IndexReport,
-    IoContext, Location, Mode, ParseError, ParseErrorKind, ParsedDocument, Result, RootReport, SearchReport,
-    Signals, SkippedCount, StatusReport, StoreParts, Timings, make_private_dir, models_folder,
+    IoContext, Location, Mode, OcrCost, ParseError, ParseErrorKind, ParsedDocument, Result, RootReport,
+    SearchReport, Signals, SkippedCount, StatusReport, StoreParts, Timings, make_private_dir, models_folder,
 };
 pub use docent_indexer::{Cancel, Progress};
 pub use docent_models::{

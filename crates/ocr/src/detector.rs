@@ -128,7 +128,8 @@ impl Map {
     /// The mean probability within `area`.
     fn mean(&self, area: &Box2) -> f32 {
         let [left, top, right, bottom] = area.bounds();
-        let pixels = |from: f32, to: f32, most: usize| from.max(0.0) as usize..(to.ceil().max(0.0) as usize).min(most);
+        let pixels =
+            |from: f32, to: f32, most: usize| from.max(0.0) as usize..(to.ceil().max(0.0) as usize).min(most);
         let (mut sum, mut count) = (0.0, 0u32);
         for y in pixels(top, bottom, self.height) {
             for x in pixels(left, right, self.width) {

@@ -108,7 +108,8 @@ fn hull(mut points: Vec<Point>) -> Vec<Point> {
     if points.len() < 3 {
         return points;
     }
-    let turns_left = |a: Point, b: Point, c: Point| (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0) > 0.0;
+    let turns_left =
+        |a: Point, b: Point, c: Point| (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0) > 0.0;
     let half = |points: &mut dyn Iterator<Item = Point>| {
         let mut chain: Vec<Point> = Vec::new();
         for point in points {
@@ -145,7 +146,10 @@ mod tests {
             });
             let found = tightest_box(points.collect()).unwrap();
             assert!((found.x - 100.0).abs() < 0.1 && (found.y - 50.0).abs() < 0.1, "{degrees}: {found:?}");
-            assert!((found.width - 60.0).abs() < 0.1 && (found.height - 8.0).abs() < 0.1, "{degrees}: {found:?}");
+            assert!(
+                (found.width - 60.0).abs() < 0.1 && (found.height - 8.0).abs() < 0.1,
+                "{degrees}: {found:?}"
+            );
             assert!((found.angle - angle).abs() < 0.01, "{degrees}: {found:?}");
             assert!(found.holds(100.0 + 29.0 * cos, 50.0 + 29.0 * sin));
             assert!(!found.holds(100.0 - 8.0 * sin, 50.0 + 8.0 * cos));

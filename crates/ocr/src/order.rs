@@ -94,14 +94,16 @@ fn is_column(side: &[&Piece]) -> bool {
     let least = |of: fn(&Piece) -> f32| side.iter().map(|piece| of(piece)).fold(f32::MAX, f32::min);
     let most = |of: fn(&Piece) -> f32| side.iter().map(|piece| of(piece)).fold(f32::MIN, f32::max);
     let width = most(|piece| piece.right) - least(|piece| piece.left);
-    let long = side.iter().filter(|piece| piece.width() >= FILLED * width && piece.width() >= LONG * piece.height());
+    let long =
+        side.iter().filter(|piece| piece.width() >= FILLED * width && piece.width() >= LONG * piece.height());
     long.count() * 2 >= side.len()
 }
 
 /// Whether the two sides share most of the height of the shorter one.
 fn beside(left: &[&Piece], right: &[&Piece]) -> bool {
     let ends = |side: &[&Piece]| {
-        side.iter().fold((f32::MAX, f32::MIN), |(top, bottom), piece| (top.min(piece.top), bottom.max(piece.bottom)))
+        side.iter()
+            .fold((f32::MAX, f32::MIN), |(top, bottom), piece| (top.min(piece.top), bottom.max(piece.bottom)))
     };
     let (left, right) = (ends(left), ends(right));
     let shared = left.1.min(right.1) - left.0.max(right.0);
@@ -115,7 +117,10 @@ fn in_rows(pieces: Vec<Piece>, rows: &mut Vec<Vec<Piece>>) {
         let joins = |row: &Vec<Piece>| {
             row.first().is_some_and(|first| {
                 (piece.middle() - first.middle()).abs() < first.height().min(piece.height()) / 2.0
-                    && row.iter().all(|other| piece.left >= other.right - other.height() || piece.right <= other.left + other.height())
+                    && row.iter().all(|other| {
+                        piece.left >= other.right - other.height()
+                            || piece.right <= other.left + other.height()
+                    })
             })
         };
         match rows[begun..].last_mut().filter(|row| joins(row)) {
@@ -159,9 +164,10 @@ mod tests {
     #[test]
     fn rows_of_a_table_stay_together() {
         let mut pieces = Vec::new();
-        for (line, (name, price)) in [("Toner", "118.00"), ("Paper A4", "97.50"), ("File", "35.40"), ("Sum", "250.90")]
-            .into_iter()
-            .enumerate()
+        for (line, (name, price)) in
+            [("Toner", "118.00"), ("Paper A4", "97.50"), ("File", "35.40"), ("Sum", "250.90")]
+                .into_iter()
+                .enumerate()
         {
             let top = line as f32 * 30.0;
             pieces.push(piece(price, 700.0, 780.0, top + 4.0));
@@ -172,7 +178,14 @@ mod tests {
 
     #[test]
     fn hostile_boxes_end_soon() {
-        let pieces = (0..1000_u16).map(|at| piece("x", f32::from(at % 31) * 30.0, f32::from(at % 31) * 30.0 + 200.0, f32::from(at / 31) * 25.0));
+        let pieces = (0..1000_u16).map(|at| {
+            piece(
+                "x",
+                f32::from(at % 31) * 30.0,
+                f32::from(at % 31) * 30.0 + 200.0,
+                f32::from(at / 31) * 25.0,
+            )
+        });
         assert_eq!(read(pieces.collect()).join(" ").len(), 1999);
         assert!(read(vec![piece("nan", f32::NAN, f32::NAN, f32::NAN); 20]).len() >= 1);
     }

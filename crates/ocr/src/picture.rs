@@ -24,7 +24,11 @@ impl Picture {
     /// A picture of `width` by `height` pixels, row by row from the top, 0 black, 255 white; `None` if `grey` has another
     /// number of pixels, or none.
     pub fn new(width: usize, height: usize, grey: Vec<u8>) -> Option<Self> {
-        (!grey.is_empty() && width.checked_mul(height) == Some(grey.len())).then_some(Self { width, height, grey })
+        (!grey.is_empty() && width.checked_mul(height) == Some(grey.len())).then_some(Self {
+            width,
+            height,
+            grey,
+        })
     }
 
     /// Pixels from left to right.

@@ -89,7 +89,12 @@ impl OcrReader {
         };
         Ok(Self {
             detector: Network::load(&environment, &spec.detector, threads, "detector")?,
-            recogniser: Recogniser::new(Network::load(&environment, &spec.recogniser, threads, "recogniser")?)?,
+            recogniser: Recogniser::new(Network::load(
+                &environment,
+                &spec.recogniser,
+                threads,
+                "recogniser",
+            )?)?,
             orienter: Network::load(&environment, &spec.orienter, threads, "orienter")?,
         })
     }
@@ -133,7 +138,8 @@ impl OcrReader {
     fn turn_of(&mut self, picture: &Picture, boxes: &[Box2]) -> Result<Turn> {
         let length = |area: &Box2| area.width.max(area.height);
         let is_lying = |area: &&Box2| area.height >= area.width * UPRIGHT;
-        let sum = |lying: bool| -> f32 { boxes.iter().filter(|area| is_lying(area) == lying).map(length).sum() };
+        let sum =
+            |lying: bool| -> f32 { boxes.iter().filter(|area| is_lying(area) == lying).map(length).sum() };
         let lies = sum(true) > sum(false);
         let mut asked: Vec<&Box2> = boxes.iter().filter(|area| is_lying(area) == lies).collect();
         asked.sort_by(|a, b| length(b).total_cmp(&length(a)));
@@ -178,12 +184,8 @@ fn page(picture: &Picture, turn: Turn, turned: &Picture, read: Vec<(Box2, Words)
             end = piece.right;
             tallest = tallest.max(read[piece.index].0.height.min(read[piece.index].0.width));
             let given = turn.back().of(read[piece.index].0, width, height).bounds();
-            area = [
-                area[0].min(given[0]),
-                area[1].min(given[1]),
-                area[2].max(given[2]),
-                area[3].max(given[3]),
-            ];
+            area =
+                [area[0].min(given[0]), area[1].min(given[1]), area[2].max(given[2]), area[3].max(given[3])];
         }
         let sides = [picture.width(), picture.height()].map(|side| side as f32);
         let share = |at: usize| (area[at] / sides[at % 2]).clamp(0.0, 1.0);

@@ -60,7 +60,8 @@ impl Recogniser {
         let (mut text, mut sum, mut count, mut last) = (String::new(), 0.0, 0u32, 0);
         for step in output.values.chunks_exact(self.characters.len()) {
             let likeliest = step.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-            let (class, probability) = likeliest.map_or((0, 0.0), |(class, probability)| (class, *probability));
+            let (class, probability) =
+                likeliest.map_or((0, 0.0), |(class, probability)| (class, *probability));
             if class != 0 && class != last {
                 text.push_str(&self.characters[class]);
                 sum += probability;

@@ -441,10 +441,7 @@ mod tests {
         assert_eq!(of("a.xml", flat), Ok(Format::FlatOpenDocument));
         assert_eq!(of("a.odt", flat), Ok(Format::FlatOpenDocument));
         assert_eq!(of("a.xml", b"<?xml version='1.0'?><office:document-content >"), Ok(Format::Xml));
-        assert_eq!(
-            of("photo.txt", b"\x89PNG\r\n\x1a\n\0\0"),
-            Ok(Format::Picture("image/png"))
-        );
+        assert_eq!(of("photo.txt", b"\x89PNG\r\n\x1a\n\0\0"), Ok(Format::Picture("image/png")));
         assert_eq!(of("a.pdf", b"just words").unwrap_err().0, ParseErrorKind::Damaged);
         assert_eq!(of("a.docx", b"just words").unwrap_err().0, ParseErrorKind::Damaged);
         assert_eq!(of("a.odt", b"just words").unwrap_err().0, ParseErrorKind::Damaged);

@@ -67,7 +67,7 @@ use std::{
 };
 
 use docent_core::{MOST_BLOCKS, ParseError, ParseErrorKind, ParsedDocument, Parser, RecognisedPage};
-use docent_ocr::OcrSpec;
+pub use docent_ocr::OcrSpec;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 

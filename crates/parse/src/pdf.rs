@@ -21,8 +21,8 @@ use pdfium_render::prelude::{
     PdfDocument, PdfDocumentMetadataTagType, PdfPage, Pdfium, PdfiumError, PdfiumInternalError,
 };
 
-mod layout;
 mod garbage;
+mod layout;
 mod outline;
 mod running;
 mod scan;
@@ -108,15 +108,18 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions, ocr: Option<&Ocr>) -
     for index in 0..count {
         let page = i32::try_from(index).ok().and_then(|index| pages.get(index).ok());
         let own = page.as_ref().and_then(|page| lines(page));
-        let is_scan = page.as_ref().is_some_and(|page| scan::needs_ocr(page, own.as_deref().unwrap_or_default()));
+        let is_scan =
+            page.as_ref().is_some_and(|page| scan::needs_ocr(page, own.as_deref().unwrap_or_default()));
         let lines = match (own, page, ocr) {
-            (own, Some(page), Some(ocr)) if is_scan => match scan::recognise(&page, own.unwrap_or_default(), ocr)? {
-                Some(lines) => lines,
-                None => {
-                    unreadable.insert(index);
-                    Vec::new()
+            (own, Some(page), Some(ocr)) if is_scan => {
+                match scan::recognise(&page, own.unwrap_or_default(), ocr)? {
+                    Some(lines) => lines,
+                    None => {
+                        unreadable.insert(index);
+                        Vec::new()
+                    }
                 }
-            },
+            }
             (Some(own), ..) => {
                 builder.scanned(u32::from(is_scan));
                 own

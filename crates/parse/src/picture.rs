@@ -50,9 +50,8 @@ pub(crate) fn parse(mime: &'static str, bytes: &[u8], ocr: Option<&Ocr>, depth: 
     let mut all = Vec::new();
     for page in 0..pages {
         let number = (mime == "image/tiff").then_some(page + 1);
-        let read = ocr.read(|| {
-            if mime == "image/tiff" { tiff_page(bytes, page) } else { decode(mime, bytes) }
-        });
+        let read =
+            ocr.read(|| if mime == "image/tiff" { tiff_page(bytes, page) } else { decode(mime, bytes) });
         let lines = match read {
             Ok(Some(read)) => lines_of(&read, 1.0),
             Err(error) if pages == 1 || error.kind != ParseErrorKind::Damaged => return Err(error),
@@ -98,7 +97,9 @@ fn size(mime: &str, bytes: &[u8]) -> Result<(u32, u32), ParseError> {
 fn bounded((width, height): (u32, u32)) -> Result<(u32, u32), ParseError> {
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
         let most = MOST_PIXELS / 1_000_000;
-        return Err(too_large(format!("a picture of {width} by {height} pixels; the limit is {most} million")));
+        return Err(too_large(format!(
+            "a picture of {width} by {height} pixels; the limit is {most} million"
+        )));
     }
     Ok((width, height))
 }
@@ -159,7 +160,11 @@ fn tiff_page(bytes: &[u8], page: u32) -> Result<Picture, ParseError> {
     let grey: Vec<u8> = match (samples, bits) {
         (1, 1) => pixels
             .chunks(width.div_ceil(8))
-            .flat_map(|row| (0..width).map(|at| if row.get(at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1) { 255 } else { 0 }))
+            .flat_map(|row| {
+                (0..width).map(|at| {
+                    if row.get(at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1) { 255 } else { 0 }
+                })
+            })
             .collect(),
         (1, 8 | 16) => pixels,
         (2, 8 | 16) => pixels.chunks_exact(2).map(|pixel| on_white(pixel[0], pixel[1])).collect(),
@@ -167,7 +172,8 @@ fn tiff_page(bytes: &[u8], page: u32) -> Result<Picture, ParseError> {
             .chunks_exact(samples)
             .map(|pixel| {
                 // The weights of ITU-R BT.601.
-                let weighted = u32::from(pixel[0]) * 299 + u32::from(pixel[1]) * 587 + u32::from(pixel[2]) * 114;
+                let weighted =
+                    u32::from(pixel[0]) * 299 + u32::from(pixel[1]) * 587 + u32::from(pixel[2]) * 114;
                 (weighted / 1000) as u8
             })
             .collect(),

@@ -64,7 +64,12 @@ fn main() -> ExitCode {
 struct Hostile(Parsers);
 
 impl Work for Hostile {
-    fn work(&self, path: &Path, bytes: &[u8], known: &[RecognisedPage]) -> Result<ParsedDocument, ParseError> {
+    fn work(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        known: &[RecognisedPage],
+    ) -> Result<ParsedDocument, ParseError> {
         let argument = String::from_utf8_lossy(bytes).into_owned();
         // What an attempt came to, where the process lives on.
         let told = |outcome: std::io::Result<String>| {

@@ -145,7 +145,11 @@ impl Catalog {
             }
             self.write(|transaction| {
                 // Another process may have been faster.
-                if transaction.prepare(is_there)?.exists([])? { Ok(()) } else { transaction.execute_batch(add) }
+                if transaction.prepare(is_there)?.exists([])? {
+                    Ok(())
+                } else {
+                    transaction.execute_batch(add)
+                }
             })?;
         }
         Ok(())

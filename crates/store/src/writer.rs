@@ -10,9 +10,10 @@ use std::{
     },
 };
 
-use docent_core::{RecognisedPage, ScannedFile, 
+use docent_core::{
     ContentHash, DocId, EmbedKey, Error, ErrorKind, FileChange, FileRecord, Generation, Home, IndexStore,
-    IoContext, PassageId, PassageVector, PendingPassage, Result, Root, RootId, WordsBatch,
+    IoContext, PassageId, PassageVector, PendingPassage, RecognisedPage, Result, Root, RootId, ScannedFile,
+    WordsBatch,
 };
 
 use crate::{

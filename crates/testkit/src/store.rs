@@ -12,8 +12,8 @@ use std::{
 
 use docent_core::{
     ContentHash, DocId, EmbedKey, Embedder, Error, ErrorKind, FileChange, FileRecord, FileState, Generation,
-    IndexStore, Outcome, Passage, PassageId, PassageVector, PendingPassage, RecognisedPage, Result, Root, RootId,
-    ScannedFile, WordsBatch,
+    IndexStore, Outcome, Passage, PassageId, PassageVector, PendingPassage, RecognisedPage, Result, Root,
+    RootId, ScannedFile, WordsBatch,
 };
 
 use crate::FakeEmbedder;

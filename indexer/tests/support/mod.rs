@@ -4,13 +4,14 @@
 
 use std::{
     fs,
+    ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use docent_core::{
     BlockKind, DocumentBuilder, Embedder, IndexConfig, Location, ParseError, ParseErrorKind, ParsedDocument,
-    Parser, RootId,
+    Parser, RecognisedPage, Recogniser, RootId,
 };
 use docent_indexer::{Cancel, Indexer, Progress, RunReport, Scope};
 use docent_testkit::{FakeEmbedder, FakeStore};
@@ -31,6 +32,8 @@ impl Parser for TextParser {
             return Err(ParseError::new(ParseErrorKind::Unavailable, "needs a library"));
         }
         let mut builder = DocumentBuilder::new("text/plain");
+        let (text, scanned) = text.split_once("SCAN").unwrap_or((text, ""));
+        builder.scanned(scanned.lines().filter(|page| !page.is_empty()).count() as u32);
         for part in text.split("\n\n") {
             match part.strip_prefix("# ") {
                 Some(heading) => builder.heading(1, heading, Location::default()),
@@ -38,6 +41,57 @@ impl Parser for TextParser {
             }
         }
         Ok(builder.finish())
+    }
+}
+
+/// Reads what stands behind `SCAN`, a line a page; some pages make it fail.
+#[derive(Default)]
+pub struct PageReader {
+    /// The pages that it has read, in order.
+    pub read: Mutex<Vec<String>>,
+}
+
+impl Recogniser for PageReader {
+    fn id(&self) -> &'static str {
+        "page-reader"
+    }
+
+    fn recognise(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        known: &[RecognisedPage],
+        on_page: &mut dyn FnMut(RecognisedPage) -> ControlFlow<()>,
+    ) -> Result<Option<ParsedDocument>, ParseError> {
+        let own = TextParser.parse(path, bytes)?;
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let pages = text.split_once("SCAN").map_or("", |(_, pages)| pages);
+        let mut builder = DocumentBuilder::new("text/plain");
+        for block in &own.blocks {
+            builder.push(BlockKind::Paragraph, own.block_text(block), Location::default());
+        }
+        for (number, page) in pages.lines().filter(|page| !page.is_empty()).enumerate() {
+            let number = number as u32;
+            if page.contains("UNAVAILABLE") {
+                return Err(ParseError::new(ParseErrorKind::Unavailable, "no model"));
+            }
+            if page.contains("BREAKS") {
+                return Err(ParseError::new(ParseErrorKind::Crashed, "its parser broke down on it"));
+            }
+            let seen = known.iter().find(|known| known.number == number);
+            let content = if let Some(seen) = seen {
+                seen.content.clone()
+            } else {
+                self.read.lock().unwrap().push(page.to_owned());
+                let content = page.to_owned();
+                if on_page(RecognisedPage { number, content: content.clone() }).is_break() {
+                    return Ok(None);
+                }
+                content
+            };
+            builder.push(BlockKind::Paragraph, &content, Location::default());
+        }
+        Ok(Some(builder.finish()))
     }
 }
 

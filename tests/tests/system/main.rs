@@ -20,6 +20,7 @@ mod invented;
 mod json_docs;
 mod kills;
 mod privacy;
+mod scans;
 mod traced;
 mod watching;
 mod watching_roots;

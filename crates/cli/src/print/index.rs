@@ -25,12 +25,16 @@ pub(crate) fn indexed(report: &IndexReport) -> String {
         .map(|(value, what)| format!("{} {what}", number(value)))
         .collect();
     let took = duration(report.seconds);
-    if changes.is_empty() && report.passages_embedded == 0 {
+    if changes.is_empty() && report.passages_embedded == 0 && report.ocr.is_none() {
         let _ = writeln!(text, "nothing changed ({took})");
     } else {
         let changes = if changes.is_empty() { "nothing changed".into() } else { changes.join(", ") };
         let passages = count(report.passages_embedded, "passage");
         let _ = writeln!(text, "{STRONG}{changes}{STRONG:#}; {passages} embedded ({took})");
+    }
+    if let Some(ocr) = &report.ocr {
+        let pages = count(ocr.pages, "scanned page");
+        let _ = writeln!(text, "{pages} read by OCR, {:.1} s a page", ocr.seconds_per_page);
     }
     let _ = writeln!(
         text,

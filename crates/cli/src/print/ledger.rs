@@ -49,6 +49,9 @@ pub(crate) fn status(report: &StatusReport, home: &str) -> String {
         count(parts.versions, "version"),
     );
     line(&mut text, "stores", &parts);
+    if let Some(scans) = scans(report) {
+        line(&mut text, "scans", &scans);
+    }
     if let Some(writer) = &report.writer {
         line(&mut text, "writer", &clean_line(writer));
     }
@@ -69,6 +72,17 @@ pub(crate) fn status(report: &StatusReport, home: &str) -> String {
         }
     }
     text
+}
+
+/// Pages for OCR: those that it has read, and those that it has not.
+fn scans(report: &StatusReport) -> Option<String> {
+    let read = report
+        .ocr
+        .map(|ocr| format!("{} read, {:.1} s each", count(ocr.pages, "page"), ocr.seconds_per_page));
+    let left =
+        (report.scanned_pages > 0).then(|| format!("{} not read", count(report.scanned_pages, "page")));
+    let parts: Vec<String> = read.into_iter().chain(left).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn line(text: &mut String, name: &str, value: &str) {
@@ -119,6 +133,7 @@ pub(crate) fn file(report: &FileReport) -> String {
         ("type", report.mime.clone()),
         ("language", report.language.clone()),
         ("pages", report.pages.map(|pages| number(u64::from(pages)))),
+        ("not read", report.scanned_pages.map(|pages| count(u64::from(pages), "scanned page"))),
         ("passages", passages),
         ("modified", report.modified.clone()),
         ("first seen", report.first_seen.clone()),
@@ -216,6 +231,8 @@ mod tests {
             embedder: Some("multilingual-e5-small".into()),
             parts: StoreParts { segments: 1, fragments: 2, versions: 3, indexed_vectors: 0 },
             writer: Some("docent watch, process 7".into()),
+            scanned_pages: 3,
+            ocr: Some(docent::OcrCost { pages: 12, seconds_per_page: 2.34 }),
         };
         insta::assert_snapshot!(plain(&status(&report, "/home/me/docent")), @"
         home        /home/me/docent
@@ -225,6 +242,7 @@ mod tests {
         on disk     1.2 MB
         embedder    multilingual-e5-small
         stores      1 segment, 2 fragments, 3 versions
+        scans       12 pages read, 2.3 s each, 3 pages not read
         writer      docent watch, process 7
 
         folders

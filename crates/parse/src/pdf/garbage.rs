@@ -26,7 +26,11 @@ pub(super) fn is_garbage<'l>(lines: impl Iterator<Item = &'l str>) -> bool {
         match c {
             // Hyphens at the ends of lines, as pdfium marks them.
             '\u{2}' => {}
-            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}' | '\u{f0000}'.. => {
+            '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{e000}'..='\u{f8ff}'
+            | '\u{fff0}'..='\u{ffff}'
+            | '\u{f0000}'.. => {
                 none += 1;
             }
             'a'..='z' | 'A'..='Z' => {
@@ -73,12 +77,18 @@ mod tests {
 
     #[test]
     fn texts_are_not_suspected() {
-        let english = "The Tenant may end the lease after the fifth year by giving six months' notice in writing. ".repeat(3);
+        let english =
+            "The Tenant may end the lease after the fifth year by giving six months' notice in writing. "
+                .repeat(3);
         let chinese = "保修期为二十四个月，自最终验收之日起计算。更换的零件重新计算保修期。".repeat(5);
-        let traditional = "為更換老化的供水管道，本大廈將於六月十八日上午九時至下午五時暫停食水供應。".repeat(5);
-        let vietnamese = "Tất cả mọi người sinh ra đều được tự do và bình đẳng về nhân phẩm và quyền lợi. ".repeat(3);
-        let polish = "Wszyscy ludzie rodzą się wolni i równi pod względem swej godności i swych praw. ".repeat(3);
-        let czech = "Strč prst skrz krk, zvlášť čtvrtého vlka. Všichni lidé rodí se svobodní a sobě rovní. ".repeat(3);
+        let traditional =
+            "為更換老化的供水管道，本大廈將於六月十八日上午九時至下午五時暫停食水供應。".repeat(5);
+        let vietnamese =
+            "Tất cả mọi người sinh ra đều được tự do và bình đẳng về nhân phẩm và quyền lợi. ".repeat(3);
+        let polish =
+            "Wszyscy ludzie rodzą się wolni i równi pod względem swej godności i swych praw. ".repeat(3);
+        let czech = "Strč prst skrz krk, zvlášť čtvrtého vlka. Všichni lidé rodí se svobodní a sobě rovní. "
+            .repeat(3);
         for text in [&english, &chinese, &traditional, &vietnamese, &polish, &czech] {
             assert!(!judged(text), "{text}");
         }
@@ -88,11 +98,16 @@ mod tests {
 
     #[test]
     fn broken_fonts_are() {
-        let english = "The Tenant may end the lease after the fifth year by giving six months' notice in writing. ".repeat(3);
-        let shifted: String =
-            english.chars().map(|c| if c == ' ' { c } else { char::from_u32(c as u32 - 29).unwrap_or(c) }).collect();
+        let english =
+            "The Tenant may end the lease after the fifth year by giving six months' notice in writing. "
+                .repeat(3);
+        let shifted: String = english
+            .chars()
+            .map(|c| if c == ' ' { c } else { char::from_u32(c as u32 - 29).unwrap_or(c) })
+            .collect();
         assert!(judged(&shifted), "{shifted}");
-        let private: String = english.chars().map(|c| char::from_u32(0xE000 + c as u32).unwrap_or(c)).collect();
+        let private: String =
+            english.chars().map(|c| char::from_u32(0xE000 + c as u32).unwrap_or(c)).collect();
         assert!(judged(&private));
         let chinese = "保修期为二十四个月自最终验收之日起计算更换的零件重新计算保修期".repeat(5);
         let mixed: String = chinese.chars().map(|c| char::from_u32(c as u32 + 1234).unwrap_or(c)).collect();

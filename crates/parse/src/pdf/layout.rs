@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn large_and_short_is_a_heading() {
-        let paragraph = |text: &str, size: f32| Paragraph { text: text.to_owned(), size, lines: 1, area: None };
+        let paragraph =
+            |text: &str, size: f32| Paragraph { text: text.to_owned(), size, lines: 1, area: None };
         let all = [
             paragraph("Handbook", 18.0),
             paragraph("ACME", 14.0),

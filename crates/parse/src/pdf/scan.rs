@@ -22,7 +22,7 @@ const MOST_DOTS: f32 = 20_000_000.0;
 /// A page with fewer letters than this that a picture covers is a scan with a stamp or a page number on it.
 const FEW_LETTERS: usize = 100;
 /// The share of a page that the picture of a scan covers.
-const COVERED: f32 = 0.5;
+const COVERED: f32 = 0.4;
 /// Two readings of one text share this much of their letter pairs, however badly a page was scanned.
 const SAME: f32 = 0.5;
 /// A box around a line is this much higher than its characters are large, ...
@@ -47,12 +47,18 @@ fn is_picture(page: &PdfPage<'_>) -> bool {
     let area = page.width().value * page.height().value;
     page.objects().iter().any(|object| {
         object.object_type() == PdfPageObjectType::Image
-            && object.bounds().is_ok_and(|bounds| bounds.width().value * bounds.height().value >= area * COVERED)
+            && object
+                .bounds()
+                .is_ok_and(|bounds| bounds.width().value * bounds.height().value >= area * COVERED)
     })
 }
 
 /// What OCR reads on a page, or what stands there already if that says the same; `None` if it cannot be read.
-pub(super) fn recognise(page: &PdfPage<'_>, own: Vec<Line>, ocr: &Ocr) -> Result<Option<Vec<Line>>, ParseError> {
+pub(super) fn recognise(
+    page: &PdfPage<'_>,
+    own: Vec<Line>,
+    ocr: &Ocr,
+) -> Result<Option<Vec<Line>>, ParseError> {
     let dots = dots(page);
     let read = match ocr.read(|| draw(page, dots)) {
         Ok(Some(read)) => read,
@@ -63,7 +69,8 @@ pub(super) fn recognise(page: &PdfPage<'_>, own: Vec<Line>, ocr: &Ocr) -> Result
     let lines = lines_of(&read, 72.0 / dots);
     let text = |lines: &[Line]| lines.iter().map(|line| line.text.as_str()).collect::<String>();
     let (here, there) = (text(&own), text(&lines));
-    let is_better = here.chars().count() > 2 * there.chars().count() && !is_garbage([here.as_str()].into_iter());
+    let is_better =
+        here.chars().count() > 2 * there.chars().count() && !is_garbage([here.as_str()].into_iter());
     Ok(Some(if is_better || likeness(&here, &there) >= SAME { own } else { lines }))
 }
 
@@ -122,7 +129,8 @@ fn is_cut(line: &str, next: &str) -> bool {
 /// How much two texts share of their pairs of letters, from 0 to 1 (Dice, 1945).
 fn likeness(one: &str, other: &str) -> f32 {
     let pairs = |text: &str| {
-        let letters: Vec<char> = text.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect();
+        let letters: Vec<char> =
+            text.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect();
         let mut pairs: HashMap<[char; 2], u32> = HashMap::new();
         for pair in letters.windows(2) {
             *pairs.entry([pair[0], pair[1]]).or_default() += 1;

@@ -183,7 +183,10 @@ impl WorkerPool {
             };
             let done = self.in_worker(&mut Job { path, bytes, known: &before, on_page: &mut keep });
             let Err(error) = done else { return done };
-            let is_page = matches!(error.kind, ParseErrorKind::Crashed | ParseErrorKind::Timeout | ParseErrorKind::TooLarge);
+            let is_page = matches!(
+                error.kind,
+                ParseErrorKind::Crashed | ParseErrorKind::Timeout | ParseErrorKind::TooLarge
+            );
             let next = (0..).find(|number| !known.iter().any(|page| page.number == *number)).unwrap_or(0);
             bad += 1;
             // Where no page was read in between, it may be the file that breaks it down.

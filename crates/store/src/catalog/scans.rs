@@ -75,7 +75,8 @@ impl Catalog {
 
     /// What all of it cost until now; `None` where no page was read.
     pub(crate) fn ocr_cost(&self) -> Result<Option<OcrCost>> {
-        let number = |key| -> Result<u64> { Ok(self.meta(key)?.and_then(|text| text.parse().ok()).unwrap_or(0)) };
+        let number =
+            |key| -> Result<u64> { Ok(self.meta(key)?.and_then(|text| text.parse().ok()).unwrap_or(0)) };
         let (pages, milliseconds) = (number(PAGES)?, number(MILLISECONDS)?);
         let seconds_per_page = milliseconds as f64 / 1000.0 / pages as f64;
         Ok((pages > 0).then_some(OcrCost { pages, seconds_per_page }))
