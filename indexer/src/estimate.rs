@@ -54,6 +54,7 @@ struct Sample {
     passages: f64,
     text: f64,
     seconds: f64,
+    scanned: f64,
 }
 
 /// Estimates what indexing `root` would cost, without touching the index. `own` is never looked into.
@@ -112,9 +113,11 @@ pub fn estimate(
         total.passages += of_type.sample.passages * times;
         total.text += of_type.sample.text * times;
         total.seconds += of_type.sample.seconds * times;
+        total.scanned += of_type.sample.scanned * times;
     }
     let per_passage = seconds_per_passage(embedder, &texts)?;
     let vector = embedder.dimensions() as f64 * 4.0;
+    report.scanned_pages = total.scanned.round() as u64;
     report.passages = total.passages.round() as u64;
     report.seconds = total.seconds + total.passages * per_passage;
     report.index_bytes = (total.text * TEXT_SHARE + total.passages * (vector + ROW)).round() as u64;
@@ -136,6 +139,7 @@ fn read_sample(
     let Ok(document) = parser.parse(path, &bytes) else { return Ok(()) };
     let passages = chunk(&document, embedder, config.passage_tokens)?;
     sample.passages += passages.len() as f64;
+    sample.scanned += f64::from(document.scanned);
     sample.text += passages.iter().map(|passage| passage.text.len() as f64).sum::<f64>();
     sample.seconds += began.elapsed().as_secs_f64();
     let room = PASSAGES.saturating_sub(texts.len()).min(2);

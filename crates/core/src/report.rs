@@ -78,6 +78,9 @@ pub struct DryRunReport {
     pub bytes: u64,
     /// Files that a rule leaves out.
     pub skipped: u64,
+    /// Pages and pictures that only OCR can read, estimated from a sample. What it takes is not in `seconds`.
+    #[serde(default)]
+    pub scanned_pages: u64,
     /// Passages, estimated from a sample.
     pub passages: u64,
     /// Seconds until everything is searchable, estimated from a sample.

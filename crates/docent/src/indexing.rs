@@ -136,6 +136,7 @@ impl Inner {
             sum.files += cost.files;
             sum.bytes += cost.bytes;
             sum.skipped += cost.skipped;
+            sum.scanned_pages += cost.scanned_pages;
             sum.passages += cost.passages;
             sum.seconds += cost.seconds;
             sum.index_bytes += cost.index_bytes;

@@ -10,6 +10,7 @@ use std::{
     fs::File,
     io::{Read as _, Write as _},
     net::{TcpStream, UdpSocket},
+    ops::ControlFlow,
     path::Path,
     process::{Command, ExitCode},
     sync::Arc,
@@ -19,17 +20,30 @@ use std::{
 
 use docent_core::{ParseError, ParseErrorKind, ParsedDocument, Parser, RecognisedPage};
 use docent_parse::{
-    ParseOptions, Parsers,
+    OcrSpec, ParseOptions, Parsers,
     workers::{Work, WorkerCommand, WorkerLimits, WorkerPool, serve_with},
 };
 use libtest_mimic::{Arguments, Trial};
 
 const WORKER: &str = "be-a-worker";
+const KILLED: &str = "on-the-second-page";
 const MB: usize = 1 << 20;
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(WORKER) {
-        return serve_with(|options, _| Hostile(Parsers::new(options)));
+        return serve_with(|options, on_page| {
+            let kills = options.ocr.is_some();
+            let on_page = move |page: RecognisedPage| {
+                // The reader of the second page is taken over.
+                if kills && page.number == 1 && std::env::args().any(|word| word == KILLED) {
+                    std::process::abort();
+                }
+                on_page(page);
+            };
+            let parsers = Parsers::telling(options, Box::new(on_page));
+            parsers.load_libraries();
+            Hostile(parsers)
+        });
     }
     let tests = [
         ("documents_come_through_unchanged", documents_come_through_unchanged as fn()),
@@ -41,6 +55,8 @@ fn main() -> ExitCode {
         ("what_a_library_may_do", what_a_library_may_do),
         ("many_threads_have_many_workers", many_threads_have_many_workers),
         ("a_program_that_is_missing_is_named", a_program_that_is_missing_is_named),
+        ("ocr_works_within_the_seal", ocr_works_within_the_seal),
+        ("a_page_that_kills_ocr_costs_itself", a_page_that_kills_ocr_costs_itself),
         #[cfg(target_os = "linux")]
         ("a_worker_gets_out_nowhere", a_worker_gets_out_nowhere),
         #[cfg(target_os = "linux")]
@@ -126,6 +142,73 @@ fn parse(pool: &WorkerPool, name: &str, bytes: &[u8]) -> Result<ParsedDocument, 
 /// That `pool` still reads files.
 fn assert_works(pool: &WorkerPool) {
     assert_eq!(parse(pool, "fine.md", b"# Leave\n\n30 days.\n").unwrap().text, "# Leave\n\n30 days.\n");
+}
+
+fn ocr_pool(more: &[&str]) -> WorkerPool {
+    let models = std::path::PathBuf::from(
+        std::env::var_os("DOCENT_MODELS").expect("`make models` gets what it names"),
+    );
+    let model = models.join("pp-ocrv6-small");
+    let runtime = std::fs::read_dir(models.join("onnxruntime")).unwrap().flatten().map(|entry| entry.path());
+    let spec = OcrSpec {
+        detector: model.join("PP-OCRv6_det_small.onnx"),
+        recogniser: model.join("PP-OCRv6_rec_small.onnx"),
+        orienter: model.join("ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
+        runtime: runtime.into_iter().find(|path| path.to_string_lossy().contains("libonnxruntime")).unwrap(),
+        threads: 0,
+    };
+    let options = ParseOptions {
+        pdfium: Some(models.join("pdfium/libpdfium.so")),
+        ocr: Some(spec),
+        ..ParseOptions::default()
+    };
+    let mut arguments: Vec<std::ffi::OsString> = vec![WORKER.into()];
+    arguments.extend(more.iter().map(Into::into));
+    let command = WorkerCommand { program: std::env::current_exe().unwrap(), arguments };
+    WorkerPool::new(command, options, WorkerLimits { memory: 2 << 30, seconds: 120 })
+}
+
+fn scan(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/scans").join(name)).unwrap()
+}
+
+/// The model's threads, pdfium's drawing and what ONNX Runtime asks of the system all have to get by with what is left.
+fn ocr_works_within_the_seal() {
+    let pool = ocr_pool(&[]);
+    let mut pages = Vec::new();
+    let mut keep = |page: RecognisedPage| {
+        pages.push(page.number);
+        ControlFlow::Continue(())
+    };
+    let lease = pool.recognise("lease.pdf".as_ref(), &scan("lease.pdf"), &[], &mut keep).unwrap().unwrap();
+    assert!(lease.text.contains("optical instruments"), "{}", lease.text);
+    assert_eq!(pages, [0]);
+    let fax = scan("fax.tif");
+    let mut stop = |_| ControlFlow::Break(());
+    assert!(
+        pool.recognise("fax.tif".as_ref(), &fax, &[], &mut stop).unwrap().is_none(),
+        "stopped after a page"
+    );
+    // Another program cannot be had while the model is loaded, either.
+    #[cfg(target_os = "linux")]
+    assert!(pool.seal().unwrap().system_calls);
+}
+
+fn a_page_that_kills_ocr_costs_itself() {
+    let pool = ocr_pool(&[KILLED]);
+    let mut pages = Vec::new();
+    let mut keep = |page: RecognisedPage| {
+        pages.push(page);
+        ControlFlow::Continue(())
+    };
+    let fax = pool.recognise("fax.tif".as_ref(), &scan("fax.tif"), &[], &mut keep).unwrap().unwrap();
+    assert!(
+        fax.text.contains("Valve 7 opens") && fax.text.contains("[this page cannot be read]"),
+        "{}",
+        fax.text
+    );
+    assert!(!fax.text.contains("page two"), "{}", fax.text);
+    assert_eq!(pages.iter().map(|page| page.number).collect::<Vec<_>>(), [0, 1]);
 }
 
 fn documents_come_through_unchanged() {

@@ -90,6 +90,10 @@ pub(crate) fn dry_run(report: &DryRunReport) -> String {
         duration(report.seconds),
         bytes(report.index_bytes),
     );
+    if report.scanned_pages > 0 {
+        let pages = count(report.scanned_pages, "scanned page");
+        let _ = writeln!(text, "beside that, {pages} for OCR, some seconds each");
+    }
     text.push_str("nothing was changed\n");
     text
 }

@@ -50,6 +50,9 @@ fn work<W: Work>(parser: impl FnOnce(ParseOptions, OnPage) -> W) -> io::Result<(
     let output = Arc::new(Mutex::new(answers()?));
     let setup: Setup = read_json(&mut input)?;
     seal::die_with(setup.parent)?;
+    if setup.options.ocr.is_some() {
+        stand_back();
+    }
     let parser = parser(setup.options, tell_pages(&output, setup.limits));
     let seal = seal::seal(setup.limits.memory)?;
     {
@@ -62,6 +65,16 @@ fn work<W: Work>(parser: impl FnOnce(ParseOptions, OnPage) -> W) -> io::Result<(
         answer(parsed, &mut *lock(&output))?;
     }
     Ok(())
+}
+
+/// Lets everything else on this machine go first: nobody waits for OCR.
+fn stand_back() {
+    #[cfg(unix)]
+    {
+        const NICE: i32 = 10;
+        // Where it is not allowed, it is not needed.
+        let _ = rustix::process::setpriority_process(None, NICE);
+    }
 }
 
 /// Tells the parent of each page that OCR read; the next one has time of its own.
