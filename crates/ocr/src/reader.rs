@@ -115,7 +115,7 @@ impl OcrReader {
                 read.push((upright, words));
             }
         }
-        Ok(page(picture, turn, &turned, read))
+        Ok(page(picture, turn, &turned, &read))
     }
 
     fn read_line(&mut self, picture: &Picture, area: &Box2) -> Result<Words> {
@@ -161,7 +161,7 @@ impl OcrReader {
 }
 
 /// Puts what was read in order. Boxes are those of the picture once it is `turned`.
-fn page(picture: &Picture, turn: Turn, turned: &Picture, read: Vec<(Box2, Words)>) -> Page {
+fn page(picture: &Picture, turn: Turn, turned: &Picture, read: &[(Box2, Words)]) -> Page {
     let (width, height) = (turned.width(), turned.height());
     let middle = (width as f32 / 2.0, height as f32 / 2.0);
     let tilt = tilt(read.iter().map(|(area, _)| area));

@@ -146,7 +146,8 @@ fn assert_works(pool: &WorkerPool) {
 
 fn ocr_pool(more: &[&str]) -> WorkerPool {
     let models = std::path::PathBuf::from(
-        std::env::var_os("DOCENT_MODELS").expect("`make models` gets what it names"),
+        std::env::var_os("DOCENT_MODELS")
+            .unwrap_or_else(|| panic!("set DOCENT_MODELS: `make models` gets what it holds")),
     );
     let model = models.join("pp-ocrv6-small");
     let runtime = std::fs::read_dir(models.join("onnxruntime")).unwrap().flatten().map(|entry| entry.path());

@@ -153,7 +153,7 @@ mod tests {
         assert!(likeness(text, "the Iease begins on 1 Apri1 and runs for seven years 租期为七年") > 0.7);
         let shifted: String = text.chars().map(|c| char::from_u32(c as u32 - 29).unwrap_or(c)).collect();
         assert!(likeness(text, &shifted) < 0.2);
-        assert_eq!(likeness("", ""), 0.0);
+        assert!(likeness("", "") < f32::EPSILON);
     }
 
     #[test]

@@ -187,7 +187,8 @@ impl WorkerPool {
                 error.kind,
                 ParseErrorKind::Crashed | ParseErrorKind::Timeout | ParseErrorKind::TooLarge
             );
-            let next = (0..).find(|number| !known.iter().any(|page| page.number == *number)).unwrap_or(0);
+            let is_known = |number: &u32| known.iter().any(|page| page.number == *number);
+            let next = (0..self.shared.options.max_pages).find(|number| !is_known(number)).unwrap_or(0);
             bad += 1;
             // Where no page was read in between, it may be the file that breaks it down.
             if !is_page || bad > BAD_PAGES || bad > 1 && known.len() == before.len() {

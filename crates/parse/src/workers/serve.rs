@@ -61,7 +61,8 @@ fn work<W: Work>(parser: impl FnOnce(ParseOptions, OnPage) -> W) -> io::Result<(
         output.flush()?;
     }
     while let Some(file) = next_file(&mut input)? {
-        let parsed = read(&parser, file, setup.limits)?;
+        let parsed = read(&parser, &file, setup.limits)?;
+        drop(file);
         answer(parsed, &mut *lock(&output))?;
     }
     Ok(())
@@ -116,7 +117,7 @@ fn next_file(input: &mut impl Read) -> io::Result<Option<File>> {
     Ok(Some(File { name, bytes, known }))
 }
 
-fn read(parser: &dyn Work, file: File, limits: WorkerLimits) -> io::Result<Parsed> {
+fn read(parser: &dyn Work, file: &File, limits: WorkerLimits) -> io::Result<Parsed> {
     seal::limit_processor_time(limits.seconds)?;
     Ok(parser.work(Path::new(&file.name), &file.bytes, &file.known))
 }
