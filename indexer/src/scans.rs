@@ -10,14 +10,14 @@
 use std::{
     collections::HashMap,
     ops::ControlFlow,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use docent_core::{
     ContentHash, DocId, FileRecord, FileState, ParseError, ParseErrorKind, ParsedDocument, Recogniser,
-    Result, RootId, ScannedFile,
+    Result, RootId,
 };
 
 use crate::{
@@ -28,18 +28,28 @@ use crate::{
 
 /// Files looked at for one that can be read.
 const AT_ONCE: usize = 16;
+/// The words lane takes what OCR made at once; after this time, the file is another one.
+const KEPT: Duration = Duration::from_secs(600);
 
 /// What OCR made of files, until the words lane takes it.
 #[derive(Debug, Default)]
-pub(crate) struct Recognised(Mutex<HashMap<ContentHash, Result<ParsedDocument, ParseError>>>);
+pub(crate) struct Recognised(Mutex<HashMap<ContentHash, (Instant, Made)>>);
+
+type Made = Result<ParsedDocument, ParseError>;
 
 impl Recognised {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ContentHash, Result<ParsedDocument, ParseError>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ContentHash, (Instant, Made)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn take(&self, hash: ContentHash) -> Option<Result<ParsedDocument, ParseError>> {
-        self.lock().remove(&hash)
+    fn put(&self, hash: ContentHash, made: Made) {
+        let mut all = self.lock();
+        all.retain(|_, (since, _)| since.elapsed() < KEPT);
+        all.insert(hash, (Instant::now(), made));
+    }
+
+    pub(crate) fn take(&self, hash: ContentHash) -> Option<Made> {
+        self.lock().remove(&hash).map(|(_, made)| made)
     }
 
     fn holds(&self, hash: Option<ContentHash>) -> bool {
@@ -61,6 +71,13 @@ pub(crate) struct Scans {
     tried: HashMap<DocId, Instant>,
     pages: u64,
     spent: Duration,
+}
+
+/// A file at work.
+struct Bytes<'f> {
+    path: &'f Path,
+    hash: ContentHash,
+    bytes: &'f [u8],
 }
 
 /// What became of the next scan.
@@ -116,7 +133,8 @@ impl Scans {
                     return Ok(ready());
                 }
                 let name = path.display().to_string();
-                match self.recognise(run, recogniser, &file, hash, &path, &bytes, report, is_stopped)? {
+                let file = Bytes { path: &path, hash, bytes: &bytes };
+                match self.recognise(run, recogniser, &file, report, is_stopped)? {
                     Ok(None) => {
                         // It goes on with the next page.
                         self.tried.remove(&record.doc);
@@ -127,38 +145,35 @@ impl Scans {
                         (run.progress)(Progress::Failed { path: name, reason: error.reason });
                         return Ok(Scanned::Nothing);
                     }
-                    Ok(Some(document)) => drop(run.recognised.lock().insert(hash, Ok(document))),
-                    Err(error) => drop(run.recognised.lock().insert(hash, Err(error))),
+                    Ok(Some(document)) => run.recognised.put(hash, Ok(document)),
+                    Err(error) => run.recognised.put(hash, Err(error)),
                 }
                 return Ok(ready());
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they belong to one file")]
     fn recognise(
         &mut self,
         run: &Run<'_>,
         recogniser: &dyn Recogniser,
-        file: &ScannedFile,
-        hash: ContentHash,
-        path: &std::path::Path,
-        bytes: &[u8],
+        file: &Bytes<'_>,
         report: &mut RunReport,
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<Result<Option<ParsedDocument>, ParseError>> {
-        let known = run.store.recognised(hash)?;
-        let left = u64::from(file.pages).saturating_sub(known.len() as u64);
+        let known = run.store.recognised(file.hash)?;
         let total = self.pages + run.store.count_scanned()?.saturating_sub(known.len() as u64);
-        let name = path.display().to_string();
+        let name = file.path.display().to_string();
         self.tell(run, total, &name);
         let mut trouble = None;
         let mut since = Instant::now();
-        let recognised = recogniser.recognise(path, bytes, &known, &mut |page| {
+        let recognised = recogniser.recognise(file.path, file.bytes, &known, &mut |page| {
             let spent = since.elapsed();
-            if let Err(error) =
-                run.store.keep_recognised(hash, &page, u64::try_from(spent.as_millis()).unwrap_or(u64::MAX))
-            {
+            if let Err(error) = run.store.keep_recognised(
+                file.hash,
+                &page,
+                u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
+            ) {
                 trouble = Some(error);
                 return ControlFlow::Break(());
             }
@@ -176,7 +191,6 @@ impl Scans {
                 ControlFlow::Continue(())
             }
         });
-        tracing::debug!(path = name, pages = left, "recognised");
         trouble.map_or(Ok(recognised), Err)
     }
 

@@ -173,11 +173,11 @@ impl ModelStore {
         Err(error.at(self.folder.join(name)))
     }
 
-    /// Names of the models that suit a machine with this much memory, in bytes: an embedder, a generator, OCR and
-    /// the native libraries. Larger ones are had by name.
+    /// Names of the models that suit a machine with this much memory, in bytes: an embedder, a generator and the
+    /// native libraries. Larger ones are had by name.
     pub fn default_set(&self, memory_bytes: u64) -> Vec<String> {
         let megabytes = memory_bytes >> 20;
-        let roles = [Role::Runtime, Role::ParserLibrary, Role::Embedder, Role::Generator, Role::Ocr];
+        let roles = [Role::Runtime, Role::ParserLibrary, Role::Embedder, Role::Generator];
         let best = |role: Role| {
             let fitting = self.catalogue.models.iter().filter(move |entry| {
                 entry.role == role && entry.default_from_mb.is_some_and(|from| from <= megabytes)
