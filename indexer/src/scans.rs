@@ -74,7 +74,7 @@ pub(crate) struct Scans {
 }
 
 /// A file at work.
-struct Bytes<'f> {
+struct Target<'f> {
     path: &'f Path,
     hash: ContentHash,
     bytes: &'f [u8],
@@ -133,7 +133,7 @@ impl Scans {
                     return Ok(ready());
                 }
                 let name = path.display().to_string();
-                let file = Bytes { path: &path, hash, bytes: &bytes };
+                let file = Target { path: &path, hash, bytes: &bytes };
                 match self.recognise(run, recogniser, &file, report, is_stopped)? {
                     Ok(None) => {
                         // It goes on with the next page.
@@ -157,7 +157,7 @@ impl Scans {
         &mut self,
         run: &Run<'_>,
         recogniser: &dyn Recogniser,
-        file: &Bytes<'_>,
+        file: &Target<'_>,
         report: &mut RunReport,
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<Result<Option<ParsedDocument>, ParseError>> {

@@ -1,4 +1,4 @@
-//! What a process of its own costs each file, and how fast PDFs are read.
+//! What a process of its own costs each file, and how fast PDFs and scans are read.
 //!
 //! ```text
 //! cargo bench --profile release -p docent-tests --bench parsing
@@ -10,6 +10,7 @@
 //! - `small file`: a Markdown file of about 2 KB, parsed in this process and by a worker, by turns; the median of many.
 //! - `pages/s`: all PDFs that give text, one after the other, by one worker; against `pdftotext FILE -` for each, its
 //!   start included. The best of three rounds.
+//! - `scan`: seconds a page by OCR in a worker, the model loaded; and without OCR, which only finds that a page needs it.
 
 use std::{
     ffi::OsStr,
@@ -21,7 +22,7 @@ use std::{
 
 use docent_core::Parser;
 use docent_parse::{
-    ParseOptions, Parsers,
+    OcrSpec, ParseOptions, Parsers,
     workers::{WorkerCommand, WorkerLimits, WorkerPool},
 };
 use docent_tests::{
@@ -37,7 +38,8 @@ fn main() -> Result<()> {
     let docent = Docent::new()?;
     let options = ParseOptions { pdfium: pdfium(), ..ParseOptions::default() };
     let program = PathBuf::from(docent.command::<&OsStr>([]).get_program());
-    let command = WorkerCommand { program, arguments: vec!["docent-parse-worker".into()] };
+    let arguments = vec!["docent-parse-worker".into()];
+    let command = WorkerCommand { program: program.clone(), arguments };
     let pool = WorkerPool::new(command, options.clone(), WorkerLimits::default());
     let seal = pool.seal().map_err(|error| error.reason)?;
     let (here, there) = small_files(&Parsers::new(options.clone()), &pool)?;
@@ -48,9 +50,22 @@ fn main() -> Result<()> {
         row!["what the worker costs", format!("{:.3}", there.0 - here.0), "<= 1"],
     ]);
     let pdfs = if options.pdfium.is_some() { pdfs(&pool)? } else { None };
+    let scans = match ocr() {
+        Some(spec) if options.pdfium.is_some() => {
+            let limits = WorkerLimits { memory: 2 << 30, seconds: 600 };
+            let command = WorkerCommand { program, arguments: vec!["docent-parse-worker".into()] };
+            scans(&WorkerPool::new(command, ParseOptions { ocr: Some(spec), ..options }, limits), &pool)?
+        }
+        _ => None,
+    };
     result(
         "parsing",
-        &json!({ "sealed": seal, "small_file_ms": { "here": here.0, "worker": there.0 }, "pdf": pdfs }),
+        &json!({
+            "sealed": seal,
+            "small_file_ms": { "here": here.0, "worker": there.0 },
+            "pdf": pdfs,
+            "seconds_per_scan": scans,
+        }),
     );
     Ok(())
 }
@@ -121,6 +136,44 @@ fn pdfs(pool: &WorkerPool) -> Result<Option<serde_json::Value>> {
         row!["ratio", format!("{:.2}", ours / theirs)],
     ]);
     Ok(Some(json!({ "files": files.len(), "pages": pages, "pages_per_second": ours, "pdftotext": theirs })))
+}
+
+/// Seconds a page.
+fn scans(ocr: &WorkerPool, without: &WorkerPool) -> Result<Option<f64>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/scans");
+    let mut rows = vec![row!["scan, s", "by OCR", "found out"]];
+    let mut all = Vec::new();
+    // The first one loads the model, and is not counted.
+    for name in ["lease.pdf", "lease.pdf", "bulletin.pdf", "contract.pdf", "notice.pdf", "receipt.jpg"] {
+        let bytes = fs::read(folder.join(name))?;
+        let begun = Instant::now();
+        ocr.parse(Path::new(name), &bytes).map_err(|error| error.reason)?;
+        let read = begun.elapsed().as_secs_f64();
+        let begun = Instant::now();
+        without.parse(Path::new(name), &bytes).map_err(|error| error.reason)?;
+        all.push(read);
+        rows.push(row![name, format!("{read:.2}"), format!("{:.3}", begun.elapsed().as_secs_f64())]);
+    }
+    rows.remove(1);
+    all.remove(0);
+    table(&rows);
+    Ok(Some(all.iter().sum::<f64>() / all.len() as f64))
+}
+
+/// The OCR model and ONNX Runtime in the folder of models.
+fn ocr() -> Option<OcrSpec> {
+    let models = models().ok()?;
+    let model = models.join("pp-ocrv6-small");
+    let libraries = fs::read_dir(models.join("onnxruntime")).ok()?;
+    let mut libraries = libraries.flatten().map(|entry| entry.path());
+    let spec = OcrSpec {
+        detector: model.join("PP-OCRv6_det_small.onnx"),
+        recogniser: model.join("PP-OCRv6_rec_small.onnx"),
+        orienter: model.join("ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
+        runtime: libraries.find(|path| path.to_string_lossy().contains("libonnxruntime"))?,
+        threads: 0,
+    };
+    spec.detector.is_file().then_some(spec)
 }
 
 /// The library in the folder of models.
