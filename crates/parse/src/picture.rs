@@ -30,9 +30,14 @@ const MOST_PAGES: u32 = 5000;
 
 /// Parses a picture that stands `depth` messages deep.
 pub(crate) fn parse(mime: &'static str, bytes: &[u8], ocr: Option<&Ocr>, depth: usize) -> Parsed {
-    let pages = if mime == "image/tiff" { tiff_pages(bytes)? } else { 1 };
+    // A logo that a message brings and that cannot be looked at is no loss.
+    let looked = |error: ParseError| match depth {
+        0 => error,
+        _ => ParseError::new(ParseErrorKind::Unsupported, error.reason),
+    };
+    let pages = if mime == "image/tiff" { tiff_pages(bytes).map_err(looked)? } else { 1 };
     if pages == 1 {
-        let (width, height) = size(mime, bytes)?;
+        let (width, height) = size(mime, bytes).map_err(looked)?;
         let shortest = if depth == 0 { SHORTEST } else { SHORTEST_PART };
         if width.min(height) < shortest {
             let reason = format!("a picture too small to hold text ({width} by {height} pixels)");

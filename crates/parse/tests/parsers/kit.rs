@@ -65,7 +65,10 @@ fn every_format_of_the_kit() {
         let outcome = match &parsed {
             Ok(document) => {
                 assert_sound(file, document);
-                if matches!(expect, "error" | "empty") {
+                let is_scan = document.scanned > 0 && document.text.is_empty();
+                if expect == "empty" && is_scan {
+                    Ok(())
+                } else if matches!(expect, "error" | "empty") {
                     Err(format!("read although {expect} was due"))
                 } else if normal(&document.text).contains(&normal(expect)) {
                     Ok(())

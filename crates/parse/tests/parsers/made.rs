@@ -350,8 +350,12 @@ fn what_is_not_read_says_what_it_is() {
     assert_eq!(of("a.txt", b"").kind, ParseErrorKind::Empty);
     assert_eq!(of("a.txt", b" \r\n\t\n").kind, ParseErrorKind::Empty);
     assert_eq!(of("a.txt", "\u{3000}\u{a0}\n".as_bytes()).kind, ParseErrorKind::Empty);
-    let png = of("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
-    assert_eq!((png.kind, png.reason.as_str()), (ParseErrorKind::Unsupported, "binary file (image/png)"));
+    let icon = of("a.ico", b"\0\0\x01\0\x01\0\x10\x10\0\0");
+    assert_eq!(
+        (icon.kind, icon.reason.as_str()),
+        (ParseErrorKind::Unsupported, "binary file (image/x-icon)")
+    );
+    assert_eq!(of("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").kind, ParseErrorKind::Damaged);
     let missing = of("a.pdf", b"%PDF-1.4\n");
     if missing.kind == ParseErrorKind::Unavailable {
         assert!(missing.reason.contains("make models"), "{missing}");
