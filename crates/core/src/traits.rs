@@ -23,9 +23,6 @@ pub trait Parser: Send + Sync {
 
 /// Reads what is there as a picture only: scans, photographs of pages. It takes seconds a page.
 pub trait Recogniser: Send + Sync {
-    /// Its name in the model catalogue.
-    fn id(&self) -> &str;
-
     /// Parses `bytes` as a [`Parser`] does, and reads what that counts as [`ParsedDocument::scanned`]. The pages that need
     /// it are numbered from 0 as they are met. `known` are pages that were read before, as `on_page` was given them: they
     /// are not read again. `on_page` is told each new page, as soon as it is read, and may stop the work; the result is

@@ -16,12 +16,7 @@ use crate::workers;
 const MORE: u64 = 2;
 
 /// The configured OCR.
-pub(crate) struct ConfiguredRecogniser {
-    id: String,
-    place: Place,
-}
-
-enum Place {
+pub(crate) enum ConfiguredRecogniser {
     Workers(WorkerPool),
     Here(Mutex<Option<Parsers>>, ParseOptions),
 }
@@ -51,17 +46,16 @@ impl ConfiguredRecogniser {
     pub(crate) fn new(config: &Config, models: &ModelStore, options: ParseOptions) -> Option<Self> {
         let spec = spec(config, models).map_err(|error| tracing::debug!("{error:?}")).ok()??;
         let options = ParseOptions { ocr: Some(spec), ..options };
-        let place = match workers::command() {
-            None => Place::Here(Mutex::default(), options),
+        Some(match workers::command() {
+            None => Self::Here(Mutex::default(), options),
             Some(command) => {
                 let limits = WorkerLimits {
                     memory: (config.index.parse_memory_mb << 20) * MORE,
                     seconds: config.index.parse_seconds * MORE,
                 };
-                Place::Workers(WorkerPool::new(command.clone(), options, limits))
+                Self::Workers(WorkerPool::new(command.clone(), options, limits))
             }
-        };
-        Some(Self { id: config.models.ocr.clone(), place })
+        })
     }
 }
 
@@ -89,10 +83,6 @@ pub(crate) fn spec(config: &Config, models: &ModelStore) -> Result<Option<OcrSpe
 }
 
 impl Recogniser for ConfiguredRecogniser {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
     fn recognise(
         &self,
         path: &Path,
@@ -100,9 +90,9 @@ impl Recogniser for ConfiguredRecogniser {
         known: &[RecognisedPage],
         on_page: &mut dyn FnMut(RecognisedPage) -> ControlFlow<()>,
     ) -> std::result::Result<Option<ParsedDocument>, ParseError> {
-        match &self.place {
-            Place::Workers(pool) => pool.recognise(path, bytes, known, on_page),
-            Place::Here(parsers, options) => {
+        match self {
+            Self::Workers(pool) => pool.recognise(path, bytes, known, on_page),
+            Self::Here(parsers, options) => {
                 let mut parsers = parsers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 let parsers = parsers.get_or_insert_with(|| Parsers::new(options.clone()));
                 parsers.parse_with(path, bytes, known).map(Some)

@@ -52,10 +52,6 @@ pub struct PageReader {
 }
 
 impl Recogniser for PageReader {
-    fn id(&self) -> &'static str {
-        "page-reader"
-    }
-
     fn recognise(
         &self,
         path: &Path,

@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use crate::{
     home::{Home, files_below, finish, shown},
+    scans::scan,
     traced::strace,
 };
 
@@ -31,6 +32,8 @@ fn not_local(log: &str) -> Vec<&str> {
 #[test]
 fn no_socket_is_opened_but_local_ones() {
     let home = home();
+    // OCR has a runtime of its own in a process of its own.
+    home.write("fax.tif", scan("fax.tif"));
     let docs = shown(&home.docs());
     let log = home.beside("trace");
     let question = format!("When does the {DOCUMENT} of hall 4 open?");

@@ -4,9 +4,9 @@ use std::{fs, path::Path};
 
 use rustix::process::Signal;
 
-use crate::home::{Home, shown, start};
+use crate::home::{Home, files_below, shown, start};
 
-fn scan(name: &str) -> Vec<u8> {
+pub(crate) fn scan(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/scans").join(name)).unwrap()
 }
 
@@ -34,6 +34,14 @@ fn scans_are_found_and_cited_by_their_place() {
     let extracted = home.json(&["extract", &shown(&home.docs().join("lease.pdf"))]);
     assert!(extracted["text"].as_str().unwrap().contains("seven years"), "{extracted}");
     home.assert_clean();
+    // What was kept page by page is gone from the catalog once it is published.
+    for file in files_below(&home.path()) {
+        if file.file_name().unwrap().to_string_lossy().starts_with("catalog") {
+            let bytes = fs::read(&file).unwrap();
+            let holds = |words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
+            assert!(!holds(b"flammable"), "{}", file.display());
+        }
+    }
 }
 
 #[test]
