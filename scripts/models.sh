@@ -106,7 +106,7 @@ make_smollm2-135m-instruct() {
 }
 make_pp-ocrv6-small() {
   unpack rapidocr
-  mv "$unpacked"/rapidocr/models/*.onnx "$unpacked"/rapidocr-*.dist-info/licenses/* "$stage/pp-ocrv6-small/"
+  mv "$unpacked"/rapidocr/models/PP-OCRv6_*.onnx "$unpacked"/rapidocr-*.dist-info/licenses/* "$stage/pp-ocrv6-small/"
 }
 make_qwen2.5-coder-0.5b-instruct() {
   local file=$stage/qwen2.5-coder-0.5b-instruct/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf part

@@ -169,7 +169,6 @@ fn ocr() -> Option<OcrSpec> {
     let spec = OcrSpec {
         detector: model.join("PP-OCRv6_det_small.onnx"),
         recogniser: model.join("PP-OCRv6_rec_small.onnx"),
-        orienter: model.join("ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
         runtime: libraries.find(|path| path.to_string_lossy().contains("libonnxruntime"))?,
         threads: 0,
     };

@@ -71,15 +71,14 @@ pub(crate) fn spec(config: &Config, models: &ModelStore) -> Result<Option<OcrSpe
     // Workers stand in another folder.
     let absolute = |path: std::path::PathBuf| std::path::absolute(&path).unwrap_or(path);
     let mut files = model.entry.files.iter().map(|file| absolute(model.folder.join(&file.name)));
-    let (Some(detector), Some(recogniser), Some(orienter)) = (files.next(), files.next(), files.next())
-    else {
-        let message = format!("{} does not have the three files of an OCR model", model.entry.name);
+    let (Some(detector), Some(recogniser)) = (files.next(), files.next()) else {
+        let message = format!("{} does not have the two files of an OCR model", model.entry.name);
         return Err(
             Error::new(ErrorKind::Config, message).hint("docs/models.md shows what its manifest holds")
         );
     };
     let runtime = absolute(models.runtime()?);
-    Ok(Some(OcrSpec { detector, recogniser, orienter, runtime, threads: config.models.threads }))
+    Ok(Some(OcrSpec { detector, recogniser, runtime, threads: config.models.threads }))
 }
 
 impl Recogniser for ConfiguredRecogniser {

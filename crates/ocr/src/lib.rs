@@ -1,7 +1,7 @@
 //! Pictures to lines of text with their places: PaddleOCR's models (PP-OCR, ONNX) on the processor.
 //!
 //! ```text
-//! picture -> [detector: where text stands] -> upright? [orienter] -> [recogniser: each line's characters]
+//! picture -> [detector: where text stands] -> turned upright -> [recogniser: each line's characters]
 //!         -> lines in reading order
 //! ```
 //! The pipeline is that of PaddleOCR: a map of text by differentiable binarisation (Liao et al., 2020, "Real-time Scene

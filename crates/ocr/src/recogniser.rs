@@ -1,4 +1,4 @@
-//! What a line says, and which way up it lies.
+//! What a line says.
 
 use docent_core::{Error, ErrorKind, Result};
 
@@ -8,14 +8,12 @@ use crate::{
     session::{Network, Output, damaged},
 };
 
-/// Height of a line as the networks see it, in pixels.
+/// Height of a line as the network sees it, in pixels.
 const HEIGHT: usize = 48;
 /// Narrower lines get blank columns up to this width, as in training.
 const NARROWEST: usize = 320;
 /// Longer lines are squeezed.
 const WIDEST: usize = 4800;
-/// Width of a line as the orienter sees it.
-const ORIENTED: usize = 192;
 
 /// What a line says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,7 +44,7 @@ impl Recogniser {
 
     /// Reads the line in `area`.
     pub(crate) fn read(&mut self, picture: &Picture, area: &Box2) -> Result<Words> {
-        let (grey, width, filled) = line_of(picture, area, HEIGHT, NARROWEST, WIDEST);
+        let (grey, width, filled) = line_of(picture, area);
         let output = self.network.run(&grey, width, HEIGHT, filled)?;
         let [1, steps, classes] = output.shape[..] else { return Err(unexpected()) };
         if classes != self.characters.len() || output.values.len() != steps * classes {
@@ -73,29 +71,13 @@ impl Recogniser {
     }
 }
 
-/// How sure it is, from 0 to 1, that the line in `area` stands on its head.
-pub(crate) fn is_upside_down(network: &mut Network, picture: &Picture, area: &Box2) -> Result<f32> {
-    let (grey, width, filled) = line_of(picture, area, HEIGHT, ORIENTED, ORIENTED);
-    let output = network.run(&grey, width, HEIGHT, filled)?;
-    match output.values[..] {
-        [_, upside_down] => Ok(upside_down),
-        _ => Err(unexpected()),
-    }
-}
-
-/// A line, `height` pixels high, and its width, of which so much is filled.
-fn line_of(
-    picture: &Picture,
-    area: &Box2,
-    height: usize,
-    narrowest: usize,
-    widest: usize,
-) -> (Vec<u8>, usize, usize) {
-    let natural = (height as f32 * area.width / area.height.max(1.0)).ceil() as usize;
-    let filled = natural.clamp(1, widest);
-    let width = filled.max(narrowest);
-    let cut = picture.cut(area, filled, height);
-    let mut grey = vec![0; width * height];
+/// A line as the network sees it, and its width, of which so much is filled.
+fn line_of(picture: &Picture, area: &Box2) -> (Vec<u8>, usize, usize) {
+    let natural = (HEIGHT as f32 * area.width / area.height.max(1.0)).ceil() as usize;
+    let filled = natural.clamp(1, WIDEST);
+    let width = filled.max(NARROWEST);
+    let cut = picture.cut(area, filled, HEIGHT);
+    let mut grey = vec![0; width * HEIGHT];
     for (row, line) in cut.chunks_exact(filled).enumerate() {
         grey[row * width..][..filled].copy_from_slice(line);
     }

@@ -154,7 +154,6 @@ fn ocr_pool(more: &[&str]) -> WorkerPool {
     let spec = OcrSpec {
         detector: model.join("PP-OCRv6_det_small.onnx"),
         recogniser: model.join("PP-OCRv6_rec_small.onnx"),
-        orienter: model.join("ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
         runtime: runtime.into_iter().find(|path| path.to_string_lossy().contains("libonnxruntime")).unwrap(),
         threads: 0,
     };

@@ -19,7 +19,6 @@ pub(super) fn ocr() -> OcrSpec {
     OcrSpec {
         detector: model.join("PP-OCRv6_det_small.onnx"),
         recogniser: model.join("PP-OCRv6_rec_small.onnx"),
-        orienter: model.join("ch_ppocr_mobile_v2.0_cls_mobile.onnx"),
         runtime: library.into_iter().find(is_library).expect("`make models` gets ONNX Runtime"),
         threads: 0,
     }
@@ -213,6 +212,39 @@ fn a_text_layer_that_says_nothing_gives_way_to_what_is_seen() {
     let own = "TAVISTCK FFC SPPLS XTR PL VT GB RCPT TNR BLCK TN PPR BX LVR RCH FL STPLR HVY DTY DSCNT NT TTL GBP PD CRD \
                NDNG RTRNS WTHN DYS WTH THS SLP TNR BLCK LVR RCH STPLR HVY";
     assert_eq!(parsers().parse("a.pdf".as_ref(), &covered(&slip, own)).unwrap().scanned, 1, "suspected");
+}
+
+/// A PDF of one page with `content`, whose font says that each code but the blank stands for another character.
+fn misnamed(content: &str) -> Vec<u8> {
+    let map = "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def \
+               1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfchar <20> <0020> endbfchar \
+               1 beginbfrange <21> <7E> <0004> endbfrange endcmap end end";
+    let objects = [
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        "<</Type/Pages/Kids[4 0 R]/Count 1>>".to_owned(),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 3 0 R>>>>/Contents 5 0 R>>"
+            .to_owned(),
+        format!("<</Length {}>>stream\n{content}\nendstream", content.len()),
+        format!("<</Length {}>>stream\n{map}\nendstream", map.len()),
+    ];
+    let mut file = "%PDF-1.4\n".to_owned();
+    for (n, object) in objects.iter().enumerate() {
+        file += &format!("{} 0 obj\n{object}\nendobj\n", n + 1);
+    }
+    (file + "trailer<</Root 1 0 R/Size 7>>\n%%EOF\n").into_bytes()
+}
+
+#[test]
+fn a_font_whose_codes_are_no_characters_is_read_as_it_looks() {
+    let words = "the seal of the pump is changed every two thousand hours and the oil is drained first";
+    let lines: String =
+        (0..4).map(|line| format!("1 0 0 1 50 {} Tm ({words}) Tj ", 700 - line * 20)).collect();
+    let page = misnamed(&format!("BT /F1 12 Tf {lines} ET"));
+    let first = parsers().parse("a.pdf".as_ref(), &page).unwrap();
+    assert!(first.scanned == 1 && !first.text.contains("pump"), "{}", first.text);
+    let document = read("a.pdf", &page);
+    assert_eq!(document.text.matches("two thousand hours").count(), 4, "{}", document.text);
 }
 
 #[test]
