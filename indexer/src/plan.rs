@@ -17,7 +17,7 @@ use crate::{
     run::{Run, Scope},
     scan::{Scan, Seen, Unreadable},
     scans::is_news,
-    standing::{Standing, holds_words, looks_unmounted, standing},
+    standing::{Standing, can_move, holds_words, looks_unmounted, standing},
 };
 
 /// The stamp of a file that a rule leaves out: nothing was looked at.
@@ -191,8 +191,7 @@ pub(crate) fn plan(run: &Run<'_>, scope: &Scope, again: bool) -> Result<Plan> {
         .filter_map(|item| Some(item.what.as_ref().ok()?.size))
         .collect();
     for record in gone {
-        let movable =
-            record.stamp.is_some_and(|stamp| sizes.contains(&stamp.size)) && holds_words(record.state);
+        let movable = record.stamp.is_some_and(|stamp| sizes.contains(&stamp.size)) && can_move(&record);
         if movable {
             plan.removed_unless_moved.push(record.doc);
         } else {
@@ -360,7 +359,7 @@ fn lost_documents(found: &Found) -> HashMap<Stamp, (DocId, PathBuf)> {
         let (record, stamp) = (item.record.as_ref()?, item.what.as_ref().ok()?);
         (record.stamp?.inode != stamp.inode).then_some(record)
     });
-    let lost = found.gone.iter().chain(replaced).filter(|record| holds_words(record.state));
+    let lost = found.gone.iter().chain(replaced).filter(|record| can_move(record));
     lost.filter_map(|record| {
         let stamp = record.stamp.filter(|stamp| stamp.inode != 0)?;
         Some((stamp, (record.doc, record.relative.clone())))

@@ -23,7 +23,7 @@ use crate::{
     plan::{Job, Plan, same_type},
     run::Run,
     scan::{reason_of, stamp_of},
-    standing::{holds_words, is_gone, is_here},
+    standing::{can_move, is_gone, is_here},
 };
 
 /// Two changes closer than this may carry one time stamp: a file is not read until its last one is older.
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
             let relative = job.relative.clone();
             return Ok(Done::Change(FileChange::Moved { doc, root, relative, stamp }));
         }
-        let Reading { outcome, again } = self.reading(&path, bytes, hash)?;
+        let Reading { outcome, again } = self.reading(job.doc, &path, bytes, hash)?;
         // A library, or a process to read it in, could not be had: what is known of the file stays.
         let outcome = match outcome {
             Outcome::Failed { reason, .. } if again && job.had_words => return Ok(Done::Unread(reason)),
@@ -240,8 +240,7 @@ impl<'a> Reader<'a> {
     fn lost_with(&self, hash: ContentHash) -> Result<Vec<FileRecord>> {
         let mut records = self.run.store.files_with_hash(hash)?;
         records.retain(|record| {
-            holds_words(record.state)
-                && self.root_of(record).is_some_and(|root| is_gone(root, &record.relative))
+            can_move(record) && self.root_of(record).is_some_and(|root| is_gone(root, &record.relative))
         });
         Ok(records)
     }
@@ -250,9 +249,9 @@ impl<'a> Reader<'a> {
         self.plan.roots.iter().find(|root| root.id == record.root)
     }
 
-    fn reading(&self, path: &Path, bytes: Vec<u8>, hash: ContentHash) -> Result<Reading> {
+    fn reading(&self, doc: DocId, path: &Path, bytes: Vec<u8>, hash: ContentHash) -> Result<Reading> {
         let failed = |reason, again| Ok(Reading { outcome: failed(reason, false), again });
-        let parsed = self.parsed(path, &bytes, hash);
+        let parsed = self.parsed(doc, path, &bytes, hash);
         drop(bytes);
         let document = match parsed {
             Ok(document) => document,
@@ -288,12 +287,18 @@ impl<'a> Reader<'a> {
     }
 
     /// What OCR made of the file, or else the parser.
-    fn parsed(&self, path: &Path, bytes: &[u8], hash: ContentHash) -> Result<ParsedDocument, ParseError> {
+    fn parsed(
+        &self,
+        doc: DocId,
+        path: &Path,
+        bytes: &[u8],
+        hash: ContentHash,
+    ) -> Result<ParsedDocument, ParseError> {
         let parse = || {
             catch_unwind(AssertUnwindSafe(|| self.run.parser.parse(path, bytes)))
                 .unwrap_or_else(|_| Err(ParseError::new(ParseErrorKind::Crashed, "the parser broke down")))
         };
-        match self.run.recognised.take(hash) {
+        match self.run.recognised.take(doc, hash) {
             None => parse(),
             Some(Ok(document)) => Ok(document),
             // What can be read without OCR stays; the rest is given up.
@@ -314,7 +319,8 @@ fn scanned(document: &ParsedDocument, waits: bool) -> Outcome {
         (false, 1) => "a scan: 1 page without text".to_owned(),
         (false, _) => format!("a scan: {pages} pages without text"),
     };
-    let reason = if waits { format!("{what}; waits for OCR") } else { format!("{what}; OCR is off") };
+    let reason =
+        if waits { format!("{what}; waits for OCR") } else { format!("{what}; OCR is off or not installed") };
     let mime = document.mime.clone();
     Outcome::Scanned { mime, pages: document.pages, scanned: pages, reason, waits }
 }

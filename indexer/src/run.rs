@@ -146,8 +146,9 @@ impl Indexer {
     /// Reads all scans, and publishes each as soon as it is read.
     fn scans(&self, run: &Run<'_>, report: &mut RunReport) -> Result<()> {
         let mut scans = Scans::new();
-        let mut embedded = Instant::now();
+        let (mut embedded, mut any) = (Instant::now(), false);
         while let Scanned::Ready(root, relative) = scans.next(run, report, &|| false)? {
+            any = true;
             report.absorb(self.words(run, &Scope::Below(vec![(root, relative)]), false)?);
             if embedded.elapsed() >= EMBED_EVERY {
                 report.absorb(run_vectors(run)?);
@@ -155,7 +156,7 @@ impl Indexer {
             }
         }
         report.interrupted |= run.cancel.is_cancelled();
-        if !report.interrupted && report.ocr_pages > 0 {
+        if !report.interrupted && any {
             report.absorb(run_vectors(run)?);
         }
         Ok(())

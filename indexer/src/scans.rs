@@ -24,6 +24,7 @@ use crate::{
     progress::{Progress, RunReport},
     read::read_whole,
     run::Run,
+    standing::holds_words,
 };
 
 /// Files looked at for one that can be read.
@@ -33,27 +34,29 @@ const KEPT: Duration = Duration::from_secs(600);
 
 /// What OCR made of files, until the words lane takes it.
 #[derive(Debug, Default)]
-pub(crate) struct Recognised(Mutex<HashMap<ContentHash, (Instant, Made)>>);
+pub(crate) struct Recognised(Mutex<HashMap<Key, (Instant, Made)>>);
 
+/// A document and its bytes: equal bytes under another name may be something else.
+type Key = (DocId, ContentHash);
 type Made = Result<ParsedDocument, ParseError>;
 
 impl Recognised {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ContentHash, (Instant, Made)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, (Instant, Made)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, hash: ContentHash, made: Made) {
+    fn put(&self, key: Key, made: Made) {
         let mut all = self.lock();
         all.retain(|_, (since, _)| since.elapsed() < KEPT);
-        all.insert(hash, (Instant::now(), made));
+        all.insert(key, (Instant::now(), made));
     }
 
-    pub(crate) fn take(&self, hash: ContentHash) -> Option<Made> {
-        self.lock().remove(&hash).map(|(_, made)| made)
+    pub(crate) fn take(&self, doc: DocId, hash: ContentHash) -> Option<Made> {
+        self.lock().remove(&(doc, hash)).map(|(_, made)| made)
     }
 
-    fn holds(&self, hash: Option<ContentHash>) -> bool {
-        hash.is_some_and(|hash| self.lock().contains_key(&hash))
+    fn holds(&self, record: &FileRecord) -> bool {
+        record.hash.is_some_and(|hash| self.lock().contains_key(&(record.doc, hash)))
     }
 }
 
@@ -61,8 +64,7 @@ impl Recognised {
 /// which is off now.
 pub(crate) fn is_news(run: &Run<'_>, record: &FileRecord) -> bool {
     record.scanned > 0
-        && (run.recognised.holds(record.hash)
-            || record.state == FileState::Pending && run.recogniser.is_none())
+        && (run.recognised.holds(record) || record.state == FileState::Pending && run.recogniser.is_none())
 }
 
 /// Scans one after the other, and what they cost.
@@ -141,12 +143,21 @@ impl Scans {
                         return Ok(Scanned::Stopped);
                     }
                     Err(error) if error.kind == ParseErrorKind::Unavailable => {
+                        report.failed += 1;
                         report.fail(name.clone(), error.reason.clone());
                         (run.progress)(Progress::Failed { path: name, reason: error.reason });
                         return Ok(Scanned::Nothing);
                     }
-                    Ok(Some(document)) => run.recognised.put(hash, Ok(document)),
-                    Err(error) => run.recognised.put(hash, Err(error)),
+                    Ok(Some(document)) => run.recognised.put((record.doc, hash), Ok(document)),
+                    Err(error) => {
+                        // A file without words of its own is told of when it is entered as failed.
+                        if holds_words(record.state) {
+                            report.failed += 1;
+                            report.fail(name.clone(), error.reason.clone());
+                            (run.progress)(Progress::Failed { path: name, reason: error.reason.clone() });
+                        }
+                        run.recognised.put((record.doc, hash), Err(error));
+                    }
                 }
                 return Ok(ready());
             }
@@ -169,13 +180,15 @@ impl Scans {
         let mut since = Instant::now();
         let recognised = recogniser.recognise(file.path, file.bytes, &known, &mut |page| {
             let spent = since.elapsed();
-            if let Err(error) = run.store.keep_recognised(
-                file.hash,
-                &page,
-                u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
-            ) {
-                trouble = Some(error);
-                return ControlFlow::Break(());
+            let milliseconds = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX);
+            match run.store.keep_recognised(file.hash, &page, milliseconds) {
+                Ok(true) => {}
+                // It was removed, or left out, meanwhile.
+                Ok(false) => return ControlFlow::Break(()),
+                Err(error) => {
+                    trouble = Some(error);
+                    return ControlFlow::Break(());
+                }
             }
             self.pages += 1;
             self.spent += spent;

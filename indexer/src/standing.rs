@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use docent_core::{FileState, Root};
+use docent_core::{FileRecord, FileState, Root};
 
 use crate::scan::{device_of, reason_of};
 
@@ -52,6 +52,11 @@ pub(crate) fn looks_unmounted(root: &Root, device: u64, known: usize, missing: u
 /// Whether a document counts as known for [`looks_unmounted`].
 pub(crate) fn holds_words(state: FileState) -> bool {
     matches!(state, FileState::Searchable | FileState::LexicalOnly)
+}
+
+/// Whether a document is worth to be known again at another place: it can be found, or OCR is at work on it.
+pub(crate) fn can_move(record: &FileRecord) -> bool {
+    holds_words(record.state) || record.scanned > 0
 }
 
 /// Whether nothing is at `relative` any more, while its root is there.

@@ -36,7 +36,7 @@ const RETRY: Duration = Duration::from_secs(10);
 /// A passage that the model fails on is tried again after twice as long each time, this often at the most: the model
 /// is loaded for it.
 const DOUBLINGS: u32 = 6;
-/// A scan that could not be read is tried again after this.
+/// It is looked for scans this often, and one that could not be read is tried again after this.
 const SCANS_AGAIN: Duration = Duration::from_secs(600);
 
 /// Keeps an index up to date until stopped.
@@ -229,7 +229,7 @@ impl Watcher {
         let mut failures = 0u32;
         let mut let_go = true;
         let mut scans = Scans::new();
-        let mut has_scans = true;
+        let mut scan_at = Instant::now();
         while let Some(wanted) = lane.wait(done, LOOK) {
             if run.cancel.is_cancelled() {
                 return;
@@ -249,11 +249,13 @@ impl Watcher {
                 }
                 let_go = false;
                 done = wanted;
-                has_scans = true;
+                scan_at = Instant::now();
                 self.inbox.drained(done, result);
-            } else if has_scans && retry.is_none() {
+            } else if scan_at <= Instant::now() && retry.is_none() {
                 scans.forget(SCANS_AGAIN);
-                has_scans = self.read_scan(run, &mut scans, &|| lane.is_wanted(done));
+                if !self.read_scan(run, &mut scans, &|| lane.is_wanted(done)) {
+                    scan_at = Instant::now() + SCANS_AGAIN;
+                }
             }
             let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
             let idle = used.elapsed() >= Duration::from_secs(self.config.idle_seconds);

@@ -63,7 +63,7 @@ fn without_ocr_scans_are_left_out_until_there_is_one() {
     world.write("a.md", "SCAN\nwords on paper");
     world.write("both.md", "A text layer. SCAN\nand a plate");
     let report = world.run();
-    assert_eq!(world.state("a.md"), "skipped: a scan: 1 page without text; OCR is off");
+    assert_eq!(world.state("a.md"), "skipped: a scan: 1 page without text; OCR is off or not installed");
     assert_eq!(world.state("both.md"), "searchable");
     assert_eq!((report.skipped, report.scanned), (1, 2));
     let again = world.run();
@@ -85,7 +85,7 @@ fn what_waits_for_ocr_is_left_out_when_it_is_turned_off() {
     assert_eq!(world.state("a.md"), "pending: a scan: 1 page without text; waits for OCR");
     assert_eq!(report.failures.len(), 1, "why it could not be read is told");
     world.run();
-    assert_eq!(world.state("a.md"), "skipped: a scan: 1 page without text; OCR is off");
+    assert_eq!(world.state("a.md"), "skipped: a scan: 1 page without text; OCR is off or not installed");
 }
 
 #[test]

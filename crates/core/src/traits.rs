@@ -316,11 +316,12 @@ pub trait IndexStore: Send + Sync {
     /// The catalog cannot be read.
     fn recognised(&self, hash: ContentHash) -> Result<Vec<RecognisedPage>>;
 
-    /// Keeps a page that OCR has read, and what it cost, until the document is published.
+    /// Keeps a page that OCR has read, and what it cost, until the document is published; `false` where no file with these
+    /// bytes waits for it any more.
     ///
     /// # Errors
     /// The catalog cannot be written.
-    fn keep_recognised(&self, hash: ContentHash, page: &RecognisedPage, milliseconds: u64) -> Result<()>;
+    fn keep_recognised(&self, hash: ContentHash, page: &RecognisedPage, milliseconds: u64) -> Result<bool>;
 
     /// Compacts, builds the vector index when it pays, and purges what no reader holds, if it is due.
     ///

@@ -272,8 +272,12 @@ impl Inner {
             return Ok(document);
         }
         if let Some(recogniser) = self.recogniser() {
-            let read = recogniser.recognise(path, bytes, &[], &mut |_| ControlFlow::Continue(()))?;
-            return Ok(read.unwrap_or(document));
+            return match recogniser.recognise(path, bytes, &[], &mut |_| ControlFlow::Continue(())) {
+                Ok(read) => Ok(read.unwrap_or(document)),
+                Err(error) if document.text.trim().is_empty() => Err(error),
+                // What can be read without OCR.
+                Err(_) => Ok(document),
+            };
         }
         if document.text.trim().is_empty() {
             let reason =

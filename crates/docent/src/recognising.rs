@@ -14,6 +14,8 @@ use crate::workers;
 /// A page takes more processor time than a small file, and the model memory of its own: so many times the limits of
 /// parsing.
 const MORE: u64 = 2;
+/// Memory that the model takes whatever the limit is.
+const MODEL: u64 = 1 << 30;
 
 /// The configured OCR.
 pub(crate) enum ConfiguredRecogniser {
@@ -50,7 +52,7 @@ impl ConfiguredRecogniser {
             None => Self::Here(Mutex::default(), options),
             Some(command) => {
                 let limits = WorkerLimits {
-                    memory: (config.index.parse_memory_mb << 20) * MORE,
+                    memory: ((config.index.parse_memory_mb << 20) * MORE).max(MODEL),
                     seconds: config.index.parse_seconds * MORE,
                 };
                 Self::Workers(WorkerPool::new(command.clone(), options, limits))

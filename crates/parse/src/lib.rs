@@ -71,7 +71,7 @@ pub use docent_ocr::OcrSpec;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-pub use crate::ocr::OnPage;
+pub use crate::ocr::{OnPage, PageEvent};
 use crate::{detect::Format, html::Patience, ocr::Ocr};
 
 type Parsed = Result<ParsedDocument, ParseError>;
@@ -138,7 +138,7 @@ impl Parsers {
         Self::telling(options, Box::new(|_| {}))
     }
 
-    /// As [`Self::new`]; `on_page` is told each page that OCR has read.
+    /// As [`Self::new`]; `on_page` is told of each page that OCR reads.
     pub fn telling(options: ParseOptions, on_page: OnPage) -> Self {
         let ocr = options.ocr.clone().map(|spec| Ocr::new(spec, on_page));
         Self { options, ocr }
@@ -169,7 +169,9 @@ impl Parsers {
         if let Some(ocr) = &self.ocr {
             ocr.begin(known);
         }
-        logged(path, started, self.parse_part(path, bytes, 0, &Patience::default()))
+        let parsed = self.parse_part(path, bytes, 0, &Patience::default());
+        let failure = self.ocr.as_ref().and_then(Ocr::take_failure);
+        logged(path, started, failure.map_or(parsed, Err))
     }
 
     /// Parses what may be a part of a message or an archive, `depth` of them deep. `patience` is that of the whole file.

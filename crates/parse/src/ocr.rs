@@ -11,14 +11,24 @@ use std::{
 
 use docent_core::{ParseError, ParseErrorKind, RecognisedPage};
 use docent_ocr::{OcrReader, OcrSpec, Page, Picture};
+use serde::{Deserialize, Serialize};
 
 /// The reading of pages depends on how they are found and drawn: what another version read is of no use.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What is kept of a page that broke the reader down.
 pub(crate) const UNREADABLE: &str = "unreadable";
 
-/// Is told each page as soon as it is read.
-pub type OnPage = Box<dyn Fn(RecognisedPage) + Send + Sync>;
+/// What OCR says of the pages of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PageEvent {
+    /// It begins to read the page of this number.
+    Begun(u32),
+    /// It has read a page, or found that it cannot be.
+    Read(RecognisedPage),
+}
+
+/// Is told of each page, as soon as it is read.
+pub type OnPage = Box<dyn Fn(PageEvent) + Send + Sync>;
 
 /// The OCR model, and the file that it is at work on.
 pub(crate) struct Ocr {
@@ -32,6 +42,8 @@ pub(crate) struct Ocr {
 struct File {
     known: HashMap<u32, String>,
     next: u32,
+    /// Why OCR as a whole could not do its work.
+    failure: Option<ParseError>,
 }
 
 impl fmt::Debug for Ocr {
@@ -64,7 +76,12 @@ impl Ocr {
     /// Begins a file, of which `known` was read before.
     pub(crate) fn begin(&self, known: &[RecognisedPage]) {
         let known = known.iter().map(|page| (page.number, page.content.clone())).collect();
-        *lock(&self.file) = File { known, next: 0 };
+        *lock(&self.file) = File { known, next: 0, failure: None };
+    }
+
+    /// Why OCR could not do its work on the file, if it could not: a part of a message must not hide that.
+    pub(crate) fn take_failure(&self) -> Option<ParseError> {
+        lock(&self.file).failure.take()
     }
 
     /// Reads the next page of the file; `None` if it broke the reader down before. `picture` is made if the page is not
@@ -90,14 +107,20 @@ impl Ocr {
                 return Ok(Some(page));
             }
         }
-        let mut reader = self.loaded()?;
-        let Some(reader) = reader.as_mut() else { return Ok(None) };
-        let page = reader.read(&picture()?).map_err(|error| {
-            ParseError::new(ParseErrorKind::Crashed, format!("OCR failed: {}", error.to_report().message))
-        })?;
-        let content = serde_json::to_string(&(VERSION, &page)).unwrap_or_default();
-        (self.on_page)(RecognisedPage { number, content });
+        let tell = |content: String| (self.on_page)(PageEvent::Read(RecognisedPage { number, content }));
+        (self.on_page)(PageEvent::Begun(number));
+        let picture = picture().inspect_err(|_| tell(UNREADABLE.to_owned()))?;
+        let page = self.page(&picture).inspect_err(|error| lock(&self.file).failure = Some(error.clone()))?;
+        tell(serde_json::to_string(&(VERSION, &page)).unwrap_or_default());
         Ok(Some(page))
+    }
+
+    fn page(&self, picture: &Picture) -> Result<Page, ParseError> {
+        let mut reader = self.loaded()?;
+        let Some(reader) = reader.as_mut() else { return Ok(Page::default()) };
+        reader.read(picture).map_err(|error| {
+            ParseError::new(ParseErrorKind::Crashed, format!("OCR failed: {}", error.to_report().message))
+        })
     }
 }
 

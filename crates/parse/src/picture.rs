@@ -5,7 +5,10 @@ use std::io::Cursor;
 use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind};
 use docent_ocr::Picture;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
-use tiff::decoder::{Decoder, DecodingResult, Limits as TiffLimits};
+use tiff::{
+    ColorType,
+    decoder::{Decoder, DecodingResult, Limits as TiffLimits},
+};
 
 use crate::{
     Parsed, damaged,
@@ -21,6 +24,8 @@ pub(crate) const MIMES: [&str; 6] =
 const SHORTEST: u32 = 48;
 /// ... and in messages logos and signatures.
 const SHORTEST_PART: u32 = 480;
+/// A part of a message with fewer bytes is such a one, whatever it is.
+const SMALL_PART: usize = 16 << 10;
 /// The most pixels: an A3 page at 600 dots per inch.
 const MOST_PIXELS: u64 = 70_000_000;
 /// Bytes that decoding may take.
@@ -30,20 +35,18 @@ const MOST_PAGES: u32 = 5000;
 
 /// Parses a picture that stands `depth` messages deep.
 pub(crate) fn parse(mime: &'static str, bytes: &[u8], ocr: Option<&Ocr>, depth: usize) -> Parsed {
-    // A logo that a message brings and that cannot be looked at is no loss.
-    let looked = |error: ParseError| match depth {
-        0 => error,
-        _ => ParseError::new(ParseErrorKind::Unsupported, error.reason),
-    };
-    let pages = if mime == "image/tiff" { tiff_pages(bytes).map_err(looked)? } else { 1 };
-    if pages == 1 {
-        let (width, height) = size(mime, bytes).map_err(looked)?;
-        let shortest = if depth == 0 { SHORTEST } else { SHORTEST_PART };
-        if width.min(height) < shortest {
-            let reason = format!("a picture too small to hold text ({width} by {height} pixels)");
-            return Err(ParseError::new(ParseErrorKind::Unsupported, reason));
-        }
+    let looked = Looked::at(mime, bytes).map_err(|error| match depth {
+        // A logo that a message brings and that cannot be looked at is no loss.
+        1.. if bytes.len() < SMALL_PART => ParseError::new(ParseErrorKind::Unsupported, error.reason),
+        _ => error,
+    })?;
+    let (width, height) = looked.size;
+    let shortest = if depth == 0 { SHORTEST } else { SHORTEST_PART };
+    if looked.pages == 1 && width.min(height) < shortest {
+        let reason = format!("a picture too small to hold text ({width} by {height} pixels)");
+        return Err(ParseError::new(ParseErrorKind::Unsupported, reason));
     }
+    let pages = looked.pages;
     let mut builder = DocumentBuilder::new(mime);
     if mime == "image/tiff" {
         builder.pages(pages);
@@ -52,21 +55,33 @@ pub(crate) fn parse(mime: &'static str, bytes: &[u8], ocr: Option<&Ocr>, depth: 
         builder.scanned(pages);
         return Ok(builder.finish());
     };
-    let mut all = Vec::new();
+    let (mut all, mut unreadable) = (Vec::new(), 0);
     for page in 0..pages {
         let number = (mime == "image/tiff").then_some(page + 1);
         let read =
             ocr.read(|| if mime == "image/tiff" { tiff_page(bytes, page) } else { decode(mime, bytes) });
         let lines = match read {
             Ok(Some(read)) => lines_of(&read, 1.0),
-            Err(error) if pages == 1 || error.kind != ParseErrorKind::Damaged => return Err(error),
+            Err(error)
+                if pages == 1
+                    || matches!(error.kind, ParseErrorKind::Crashed | ParseErrorKind::Unavailable) =>
+            {
+                return Err(error);
+            }
             // Another page may do better.
             Ok(None) | Err(_) => {
+                unreadable += 1;
                 all.push((number, Paragraph::note(UNREADABLE_PAGE)));
                 continue;
             }
         };
         all.extend(join(&lines).into_iter().map(|paragraph| (number, paragraph)));
+    }
+    if unreadable == pages {
+        return Err(damaged("damaged: nothing of it can be read"));
+    }
+    if looked.is_cut {
+        all.push((None, Paragraph::note("[the pages behind this one cannot be read]")));
     }
     let headings = Headings::of(all.iter().map(|(_, paragraph)| paragraph), pages);
     for (page, paragraph) in &all {
@@ -89,14 +104,35 @@ fn reader<'b>(mime: &str, bytes: &'b [u8]) -> Result<ImageReader<Cursor<&'b [u8]
     Ok(reader)
 }
 
-/// Width and height, as the head of the picture says.
-fn size(mime: &str, bytes: &[u8]) -> Result<(u32, u32), ParseError> {
-    let size = if mime == "image/tiff" {
-        tiff(bytes)?.dimensions().map_err(|cause| broken(&cause))?
-    } else {
-        reader(mime, bytes)?.into_decoder().map_err(|cause| broken(&cause))?.dimensions()
-    };
-    bounded(size)
+/// What the head of a picture says.
+struct Looked {
+    /// Width and height of its first page.
+    size: (u32, u32),
+    pages: u32,
+    /// Whether there are pages behind a broken one.
+    is_cut: bool,
+}
+
+impl Looked {
+    fn at(mime: &str, bytes: &[u8]) -> Result<Self, ParseError> {
+        if mime != "image/tiff" {
+            let decoder = reader(mime, bytes)?.into_decoder().map_err(|cause| broken(&cause))?;
+            return Ok(Self { size: bounded(decoder.dimensions())?, pages: 1, is_cut: false });
+        }
+        let mut decoder = tiff(bytes)?;
+        let size = bounded(decoder.dimensions().map_err(|cause| broken(&cause))?)?;
+        let mut pages = 1;
+        while decoder.more_images() {
+            if pages == MOST_PAGES {
+                return Err(too_large(format!("a picture of more than {MOST_PAGES} pages")));
+            }
+            if decoder.seek_to_image(pages as usize).is_err() {
+                return Ok(Self { size, pages, is_cut: true });
+            }
+            pages += 1;
+        }
+        Ok(Self { size, pages, is_cut: false })
+    }
 }
 
 fn bounded((width, height): (u32, u32)) -> Result<(u32, u32), ParseError> {
@@ -138,21 +174,9 @@ fn tiff(bytes: &[u8]) -> Result<Decoder<Cursor<&[u8]>>, ParseError> {
     Ok(decoder.with_limits(limits))
 }
 
-/// The number of pages; those behind a broken one are not counted.
-fn tiff_pages(bytes: &[u8]) -> Result<u32, ParseError> {
-    let mut decoder = tiff(bytes)?;
-    let mut pages = 1;
-    while pages < MOST_PAGES && decoder.more_images() && decoder.next_image().is_ok() {
-        pages += 1;
-    }
-    Ok(pages)
-}
-
 fn tiff_page(bytes: &[u8], page: u32) -> Result<Picture, ParseError> {
     let mut decoder = tiff(bytes)?;
-    for _ in 0..page {
-        decoder.next_image().map_err(|cause| broken(&cause))?;
-    }
+    decoder.seek_to_image(page as usize).map_err(|cause| broken(&cause))?;
     let (width, height) = bounded(decoder.dimensions().map_err(|cause| broken(&cause))?)?;
     let (width, height) = (width as usize, height as usize);
     let colour = decoder.colortype().map_err(|cause| broken(&cause))?;
@@ -162,29 +186,45 @@ fn tiff_page(bytes: &[u8], page: u32) -> Result<Picture, ParseError> {
         _ => return Err(damaged("a picture whose pixels are neither grey nor coloured")),
     };
     let (samples, bits) = (usize::from(colour.num_samples()), colour.bit_depth());
-    let grey: Vec<u8> = match (samples, bits) {
-        (1, 1) => pixels
+    let unsupported = || {
+        let what = format!("a picture of {samples} samples of {bits} bits ({colour:?})");
+        ParseError::new(ParseErrorKind::Unsupported, what)
+    };
+    let grey: Vec<u8> = match (colour, bits) {
+        (ColorType::Gray(1), _) => pixels
             .chunks(width.div_ceil(8))
             .flat_map(|row| {
-                (0..width).map(|at| {
-                    if row.get(at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1) { 255 } else { 0 }
-                })
+                (0..width).map(|at| row.get(at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1))
             })
+            .map(|is_white| if is_white { 255 } else { 0 })
             .collect(),
-        (1, 8 | 16) => pixels,
-        (2, 8 | 16) => pixels.chunks_exact(2).map(|pixel| on_white(pixel[0], pixel[1])).collect(),
-        (3.., 8 | 16) => pixels
+        (ColorType::Gray(_), 8 | 16) => pixels,
+        (ColorType::GrayA(_), 8 | 16) => {
+            pixels.chunks_exact(2).map(|pixel| on_white(pixel[0], pixel[1])).collect()
+        }
+        // The first sample is the light.
+        (ColorType::YCbCr(_) | ColorType::Lab(_), 8 | 16) => {
+            pixels.chunks_exact(samples).map(|pixel| pixel[0]).collect()
+        }
+        (ColorType::RGB(_) | ColorType::RGBA(_), 8 | 16) => {
+            pixels.chunks_exact(samples).map(|pixel| luma(pixel[0], pixel[1], pixel[2])).collect()
+        }
+        // Ink: none is white.
+        (ColorType::CMYK(_) | ColorType::CMYKA(_), 8 | 16) => pixels
             .chunks_exact(samples)
             .map(|pixel| {
-                // The weights of ITU-R BT.601.
-                let weighted =
-                    u32::from(pixel[0]) * 299 + u32::from(pixel[1]) * 587 + u32::from(pixel[2]) * 114;
-                (weighted / 1000) as u8
+                let paper = u32::from(255 - luma(pixel[0], pixel[1], pixel[2]));
+                (paper * u32::from(255 - pixel[3]) / 255) as u8
             })
             .collect(),
-        _ => return Err(damaged(format!("a picture of {samples} samples of {bits} bits"))),
+        _ => return Err(unsupported()),
     };
     Picture::new(width, height, grey).ok_or_else(|| damaged("damaged: a picture without pixels"))
+}
+
+/// The weights of ITU-R BT.601.
+fn luma(red: u8, green: u8, blue: u8) -> u8 {
+    ((u32::from(red) * 299 + u32::from(green) * 587 + u32::from(blue) * 114) / 1000) as u8
 }
 
 fn broken(cause: &dyn std::fmt::Display) -> ParseError {

@@ -15,14 +15,14 @@ mod serve;
 
 use std::io::{self, Read, Write};
 
-use docent_core::{ParseError, ParsedDocument, RecognisedPage};
+use docent_core::{ParseError, ParsedDocument};
 use serde::{Deserialize, Serialize};
 
 pub use pool::{WorkerCommand, WorkerPool};
 pub use seal::Seal;
 pub use serve::{Work, serve, serve_with};
 
-use crate::ParseOptions;
+use crate::{PageEvent, ParseOptions};
 
 /// What a worker may use for one file before it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,8 +63,8 @@ struct Greeting {
 /// What became of a file. A document comes without its text, which is a frame of its own behind this one.
 #[derive(Serialize, Deserialize)]
 enum Answer {
-    /// OCR has read a page; more follows.
-    Page(RecognisedPage),
+    /// OCR is at work on a page, or has read it; more follows.
+    Page(PageEvent),
     Parsed(ParsedDocument),
     Refused(ParseError),
 }

@@ -20,7 +20,7 @@ use std::{
 
 use docent_core::{ParseError, ParseErrorKind, ParsedDocument, Parser, RecognisedPage};
 use docent_parse::{
-    OcrSpec, ParseOptions, Parsers,
+    OcrSpec, PageEvent, ParseOptions, Parsers,
     workers::{Work, WorkerCommand, WorkerLimits, WorkerPool, serve_with},
 };
 use libtest_mimic::{Arguments, Trial};
@@ -33,12 +33,12 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(WORKER) {
         return serve_with(|options, on_page| {
             let kills = options.ocr.is_some();
-            let on_page = move |page: RecognisedPage| {
+            let on_page = move |event: PageEvent| {
                 // The reader of the second page is taken over.
-                if kills && page.number == 1 && std::env::args().any(|word| word == KILLED) {
+                if kills && event == PageEvent::Begun(1) && std::env::args().any(|word| word == KILLED) {
                     std::process::abort();
                 }
-                on_page(page);
+                on_page(event);
             };
             let parsers = Parsers::telling(options, Box::new(on_page));
             parsers.load_libraries();

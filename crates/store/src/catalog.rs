@@ -74,6 +74,7 @@ CREATE TABLE passages (
 ) WITHOUT ROWID;
 CREATE INDEX passages_by_doc ON passages (doc, position);
 CREATE INDEX passages_by_key ON passages (embed_key) WHERE has_vector = 1;
+CREATE INDEX documents_scanned ON documents (scanned) WHERE scanned > 0;
 CREATE INDEX passages_waiting ON passages (doc, position) WHERE has_vector = 0;
 CREATE TABLE journal (generation INTEGER PRIMARY KEY, entry TEXT NOT NULL);
 CREATE TABLE recognised (hash BLOB NOT NULL, number INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (hash, number))
@@ -96,7 +97,11 @@ const ADDED: [(&str, &str); 2] = [
         "SELECT 1 FROM sqlite_master WHERE name = 'recognised'",
         "ALTER TABLE documents ADD COLUMN scanned INTEGER NOT NULL DEFAULT 0;
          CREATE TABLE recognised (hash BLOB NOT NULL, number INTEGER NOT NULL, content TEXT NOT NULL,
-            PRIMARY KEY (hash, number)) WITHOUT ROWID;",
+            PRIMARY KEY (hash, number)) WITHOUT ROWID;
+         CREATE INDEX documents_scanned ON documents (scanned) WHERE scanned > 0;
+         -- Read before there was OCR: looked at again.
+         UPDATE documents SET size = NULL, mtime_ns = NULL, inode = NULL, hash = NULL
+            WHERE mime = 'application/pdf' OR reason LIKE 'binary file (image/%' OR reason LIKE 'no text layer%';",
     ),
 ];
 

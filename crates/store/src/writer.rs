@@ -311,7 +311,7 @@ impl IndexStore for StoreWriter {
         self.store.catalog.recognised(hash)
     }
 
-    fn keep_recognised(&self, hash: ContentHash, page: &RecognisedPage, milliseconds: u64) -> Result<()> {
+    fn keep_recognised(&self, hash: ContentHash, page: &RecognisedPage, milliseconds: u64) -> Result<bool> {
         self.store.catalog.keep_recognised(hash, page, milliseconds)
     }
 

@@ -460,7 +460,11 @@ impl IndexStore for FakeStore {
 
     fn scanned_files(&self, limit: usize, except: &[DocId]) -> Result<Vec<ScannedFile>> {
         let waiting = self.records().into_iter().filter(|record| record.scanned > 0 && record.hash.is_some());
-        let waiting = waiting.filter(|record| !except.contains(&record.doc));
+        let mut waiting: Vec<FileRecord> = waiting
+            .filter(|record| record.state != FileState::Failed && !except.contains(&record.doc))
+            .collect();
+        waiting.sort_by_key(|record| record.scanned);
+        let waiting = waiting.into_iter();
         Ok(waiting.take(limit).map(|record| ScannedFile { pages: record.scanned, record }).collect())
     }
 
@@ -473,11 +477,17 @@ impl IndexStore for FakeStore {
         Ok(state.recognised.iter().filter(|(of, _)| *of == hash).map(|(_, page)| page.clone()).collect())
     }
 
-    fn keep_recognised(&self, hash: ContentHash, page: &RecognisedPage, _milliseconds: u64) -> Result<()> {
+    fn keep_recognised(&self, hash: ContentHash, page: &RecognisedPage, _milliseconds: u64) -> Result<bool> {
         let mut state = self.state();
         state.check()?;
-        state.recognised.push((hash, page.clone()));
-        Ok(())
+        let waits = state
+            .documents
+            .values()
+            .any(|document| document.record.hash == Some(hash) && document.record.scanned > 0);
+        if waits {
+            state.recognised.push((hash, page.clone()));
+        }
+        Ok(waits)
     }
 
     fn maintain(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The parent's side: hands files to workers, and replaces those that die, hang or swell.
 
 use std::{
+    collections::HashSet,
     ffi::OsString,
     io::{self, BufReader, BufWriter, Read, Write},
     ops::ControlFlow,
@@ -21,7 +22,7 @@ use tracing::debug;
 use super::{
     Answer, Greeting, LONGEST, Seal, Setup, WorkerLimits, read_frame, read_json, write_frame, write_json,
 };
-use crate::{ParseOptions, Parsed, damaged, logged, ocr::UNREADABLE, too_large};
+use crate::{PageEvent, ParseOptions, Parsed, damaged, logged, ocr::UNREADABLE, too_large};
 
 /// A worker that has nothing to do ends after this time.
 const IDLE: Duration = Duration::from_secs(20);
@@ -34,14 +35,16 @@ const LAST_WORDS: u64 = 64 << 10;
 /// The most headings above a block, and characters of a reason or title, that are taken from a worker.
 const MOST_HEADINGS: usize = 32;
 const LONGEST_REASON: usize = 1000;
-/// The most bytes that OCR may make of one page.
-const LONGEST_PAGE: usize = 4 << 20;
-/// Pages of one file that may break the OCR down before the file is given up.
-const BAD_PAGES: u32 = 5;
+/// Pages of one file that may break OCR down before the file is given up.
+const BAD_PAGES: usize = 20;
+/// Longer than anything takes.
+const NO_END: Duration = Duration::from_secs(365 * 86_400);
 /// Signals that no parser causes. That one came says nothing about the file.
 const FROM_OUTSIDE: [&str; 4] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
-/// How long a worker may take to come up.
+/// How long a worker may take to come up, ...
 const STARTING: Duration = Duration::from_secs(30);
+/// ... and one that loads a model for OCR.
+const LOADING: Duration = Duration::from_secs(180);
 
 /// How a worker is started: a program that calls [`serve`](super::serve).
 #[derive(Clone, Debug)]
@@ -120,7 +123,7 @@ struct Job<'j> {
     path: &'j Path,
     bytes: &'j [u8],
     known: &'j [RecognisedPage],
-    on_page: &'j mut dyn FnMut(RecognisedPage) -> ControlFlow<()>,
+    on_event: &'j mut dyn FnMut(PageEvent) -> ControlFlow<()>,
 }
 
 impl WorkerPool {
@@ -155,14 +158,15 @@ impl WorkerPool {
         };
         let mut worker =
             worker.ok_or_else(|| broken(&"nobody starts it"))?.map_err(|cause| broken(&cause))?;
-        self.watch(&worker, STARTING);
+        let loads = self.shared.options.ocr.is_some();
+        self.watch(&worker, if loads { LOADING } else { STARTING });
         let greeting: Greeting = read_json(&mut worker.output).map_err(|cause| broken(&cause))?;
         worker.seal = greeting.seal;
         Ok(worker)
     }
 
-    /// As [`docent_core::Recogniser::recognise`], with the OCR model of the options. A page that breaks a worker down is
-    /// told as one that cannot be read, and the file goes on behind it.
+    /// As [`docent_core::Recogniser::recognise`], with the OCR model of the options. A page that breaks two workers down
+    /// is told as one that cannot be read, and the file goes on behind it.
     ///
     /// # Errors
     /// What is wrong with the file.
@@ -174,27 +178,53 @@ impl WorkerPool {
         on_page: &mut dyn FnMut(RecognisedPage) -> ControlFlow<()>,
     ) -> Result<Option<ParsedDocument>, ParseError> {
         let mut known = known.to_vec();
-        let mut bad = 0;
+        let (mut suspect, mut deaths, mut bad_pages) = (None, 0, Vec::new());
         loop {
             let before = known.clone();
-            let mut keep = |page: RecognisedPage| {
-                known.push(page.clone());
-                on_page(page)
+            let mut at = None;
+            let mut on_event = |event| match event {
+                PageEvent::Begun(number) => {
+                    at = Some(number);
+                    ControlFlow::Continue(())
+                }
+                PageEvent::Read(page) => {
+                    at = None;
+                    known.push(page.clone());
+                    on_page(page)
+                }
             };
-            let done = self.in_worker(&mut Job { path, bytes, known: &before, on_page: &mut keep });
-            let Err(error) = done else { return done };
-            let is_page = matches!(
-                error.kind,
-                ParseErrorKind::Crashed | ParseErrorKind::Timeout | ParseErrorKind::TooLarge
-            );
-            let is_known = |number: &u32| known.iter().any(|page| page.number == *number);
-            let next = (0..self.shared.options.max_pages).find(|number| !is_known(number)).unwrap_or(0);
-            bad += 1;
-            // Where no page was read in between, it may be the file that breaks it down.
-            if !is_page || bad > BAD_PAGES || bad > 1 && known.len() == before.len() {
+            let mut worker = self.worker()?;
+            let job = &mut Job { path, bytes, known: &before, on_event: &mut on_event };
+            let error = match self.give(&mut worker, job) {
+                Fate::Stopped => return Ok(None),
+                Fate::Answered(Ok(document)) => {
+                    self.done(worker, bytes.len().max(document.text.len()));
+                    return Ok(Some(ParsedDocument { scanned: 0, ..document }));
+                }
+                // Nothing of it could be read because of what its pages did.
+                Fate::Answered(Err(error)) if error.kind == ParseErrorKind::Damaged => {
+                    return Err(bad_pages.into_iter().next().unwrap_or(error));
+                }
+                Fate::Answered(Err(error)) => return Err(error),
+                Fate::Died(error) => error,
+            };
+            drop(worker);
+            // A second chance in a fresh worker: it may have died of what it read before, or of the moment.
+            let Some(page) = at else {
+                deaths += 1;
+                if deaths > 1 {
+                    return Err(error);
+                }
+                continue;
+            };
+            if suspect.replace(page) != Some(page) {
+                continue;
+            }
+            if bad_pages.len() == BAD_PAGES {
                 return Err(error);
             }
-            let page = RecognisedPage { number: next, content: UNREADABLE.to_owned() };
+            bad_pages.push(error);
+            let page = RecognisedPage { number: page, content: UNREADABLE.to_owned() };
             known.push(page.clone());
             if on_page(page).is_break() {
                 return Ok(None);
@@ -202,18 +232,17 @@ impl WorkerPool {
         }
     }
 
-    /// `None` if it was stopped.
-    fn in_worker(&self, job: &mut Job<'_>) -> Result<Option<ParsedDocument>, ParseError> {
+    fn parse_in_worker(&self, path: &Path, bytes: &[u8]) -> Parsed {
+        let mut on_event = |_| ControlFlow::Continue(());
+        let mut job = Job { path, bytes, known: &[], on_event: &mut on_event };
         let mut worker = self.worker()?;
         let was_used = worker.files > 0;
-        match self.give(&mut worker, job) {
-            Fate::Stopped => Ok(None),
+        let stopped = || Err(ParseError::new(ParseErrorKind::Unavailable, "stopped"));
+        match self.give(&mut worker, &mut job) {
             Fate::Answered(parsed) => {
                 let text = parsed.as_ref().map_or(0, |document| document.text.len());
-                if worker.files < MOST_FILES && job.bytes.len().max(text) < LARGE {
-                    self.rest(worker);
-                }
-                parsed.map(Some)
+                self.done(worker, bytes.len().max(text));
+                parsed
             }
             // It may have died of what it read before, or of something that is not in the file at all.
             Fate::Died(error)
@@ -222,13 +251,21 @@ impl WorkerPool {
             {
                 drop(worker);
                 let mut fresh = self.fresh_worker()?;
-                match self.give(&mut fresh, job) {
-                    Fate::Answered(parsed) => parsed.map(Some),
+                match self.give(&mut fresh, &mut job) {
+                    Fate::Answered(parsed) => parsed,
                     Fate::Died(error) => Err(error),
-                    Fate::Stopped => Ok(None),
+                    Fate::Stopped => stopped(),
                 }
             }
             Fate::Died(error) => Err(error),
+            Fate::Stopped => stopped(),
+        }
+    }
+
+    /// A worker has read a file of so many bytes: it rests, or is replaced.
+    fn done(&self, worker: Worker, bytes: usize) {
+        if worker.files < MOST_FILES && bytes < LARGE {
+            self.rest(worker);
         }
     }
 
@@ -246,22 +283,33 @@ impl WorkerPool {
         let time = Duration::from_secs(limits.seconds * WorkerLimits::PATIENCE);
         self.watch(worker, time);
         worker.files += 1;
-        let mut told = 0;
+        let mut told: HashSet<u32> = HashSet::new();
+        let mut kept: usize = job.known.iter().map(|page| page.content.len()).sum();
+        let options = &self.shared.options;
         let answered = send(worker, job).and_then(|()| {
             loop {
-                match receive(worker, self.shared.options.max_text)? {
+                let event = match receive(worker, options.max_text)? {
                     Received::Parsed(parsed) => return Ok(Fate::Answered(parsed)),
-                    Received::Page(page) => {
-                        told += 1;
-                        if told > self.shared.options.max_pages || page.content.len() > LONGEST_PAGE {
-                            return Err(nonsense());
-                        }
-                        // The next page has time of its own.
-                        self.watch(worker, time);
-                        if (job.on_page)(page).is_break() {
-                            return Ok(Fate::Stopped);
-                        }
+                    Received::Page(event) => event,
+                };
+                if let PageEvent::Read(page) = &event {
+                    kept += page.content.len();
+                    let is_new = page.number < options.max_pages && told.insert(page.number);
+                    if options.ocr.is_none() || !is_new || kept > options.max_text {
+                        return Err(nonsense());
                     }
+                    // While whoever asked thinks about it, the time of the worker stands still.
+                    self.watch(worker, NO_END);
+                } else if options.ocr.is_none() {
+                    return Err(nonsense());
+                }
+                let is_read = matches!(event, PageEvent::Read(_));
+                if (job.on_event)(event).is_break() {
+                    return Ok(Fate::Stopped);
+                }
+                // Each page has time of its own, once: one that begins again and again has none.
+                if is_read {
+                    self.watch(worker, time);
                 }
             }
         });
@@ -299,11 +347,7 @@ impl WorkerPool {
 impl Parser for WorkerPool {
     fn parse(&self, path: &Path, bytes: &[u8]) -> Parsed {
         let started = Instant::now();
-        // Pages are told where OCR is on; then, nobody stops it here.
-        let mut on_page = |_| ControlFlow::Continue(());
-        let parsed = self.in_worker(&mut Job { path, bytes, known: &[], on_page: &mut on_page });
-        let stopped = || ParseError::new(ParseErrorKind::Unavailable, "stopped");
-        logged(path, started, parsed.and_then(|document| document.ok_or_else(stopped)))
+        logged(path, started, self.parse_in_worker(path, bytes))
     }
 }
 
@@ -318,7 +362,7 @@ fn send(worker: &mut Worker, job: &Job<'_>) -> io::Result<()> {
 
 /// What a worker says of a file.
 enum Received {
-    Page(RecognisedPage),
+    Page(PageEvent),
     Parsed(Parsed),
 }
 
@@ -326,7 +370,7 @@ enum Received {
 fn receive(worker: &mut Worker, max_text: usize) -> io::Result<Received> {
     let answer: Answer = serde_json::from_slice(&read_frame(&mut worker.output, LONGEST)?)?;
     Ok(match answer {
-        Answer::Page(page) => Received::Page(page),
+        Answer::Page(event) => Received::Page(event),
         Answer::Refused(mut error) => {
             error.reason = error.reason.chars().take(LONGEST_REASON).collect();
             Received::Parsed(Err(error))

@@ -81,10 +81,10 @@ fn stand_back() {
 /// Tells the parent of each page that OCR read; the next one has time of its own.
 fn tell_pages<T: Write + Send + 'static>(output: &Arc<Mutex<T>>, limits: WorkerLimits) -> OnPage {
     let output = Arc::clone(output);
-    Box::new(move |page| {
+    Box::new(move |event| {
         let mut output = lock(&output);
         // A parent that is gone is met again with the answer.
-        let _ = write_json(&mut *output, &Answer::Page(page)).and_then(|()| output.flush());
+        let _ = write_json(&mut *output, &Answer::Page(event)).and_then(|()| output.flush());
         let _ = seal::limit_processor_time(limits.seconds);
     })
 }

@@ -136,7 +136,7 @@ fn apply(transaction: &Transaction<'_>, step: &Step) -> rusqlite::Result<()> {
             // What OCR read is in the documents now, or of no use.
             transaction.execute(
                 "DELETE FROM recognised WHERE hash NOT IN
-                 (SELECT hash FROM documents WHERE scanned > 0 AND hash IS NOT NULL)",
+                 (SELECT hash FROM documents WHERE (scanned > 0 OR retry_at IS NOT NULL) AND hash IS NOT NULL)",
                 [],
             )?;
         }

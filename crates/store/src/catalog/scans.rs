@@ -14,15 +14,16 @@ use super::{
 const PAGES: &str = "ocr_pages";
 const MILLISECONDS: &str = "ocr_ms";
 
+/// The files that OCR can be put to.
+const WAITS: &str = "scanned > 0 AND state IN ('pending', 'searchable', 'lexical_only', 'skipped')
+    AND hash IS NOT NULL AND root IN (SELECT id FROM roots WHERE unavailable IS NULL)";
+
 impl Catalog {
     pub(crate) fn scanned_files(&self, limit: usize, except: &[DocId]) -> Result<Vec<ScannedFile>> {
         let found: Vec<ScannedFile> = self.read(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "SELECT {RECORD} FROM documents
-                     WHERE scanned > 0 AND state IN ('pending', 'searchable', 'lexical_only', 'skipped')
-                        AND hash IS NOT NULL AND root IN (SELECT id FROM roots WHERE unavailable IS NULL)
-                     ORDER BY scanned, mtime_ns DESC LIMIT ?1"
+                    "SELECT {RECORD} FROM documents WHERE {WAITS} ORDER BY scanned, mtime_ns DESC LIMIT ?1"
                 ))?
                 .query_map([(limit + except.len()) as i64], |row| {
                     let record = record_from(row)?;
@@ -37,7 +38,7 @@ impl Catalog {
     pub(crate) fn count_scanned(&self) -> Result<u64> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT coalesce(sum(scanned), 0) FROM documents")?
+                .prepare_cached(&format!("SELECT coalesce(sum(scanned), 0) FROM documents WHERE {WAITS}"))?
                 .query_row([], |row| row.get::<_, i64>(0))
         })
         .map(i64::cast_unsigned)
@@ -59,17 +60,23 @@ impl Catalog {
         hash: ContentHash,
         page: &RecognisedPage,
         milliseconds: u64,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.write(|transaction| {
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO recognised VALUES (?1, ?2, ?3)")?
+            let kept = transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO recognised SELECT ?1, ?2, ?3
+                     WHERE EXISTS (SELECT 1 FROM documents WHERE hash = ?1 AND scanned > 0)",
+                )?
                 .execute(params![hash.0.0.as_slice(), page.number, page.content])?;
+            if kept == 0 {
+                return Ok(false);
+            }
             let mut add = transaction.prepare_cached(
                 "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value",
             )?;
             add.execute(params![PAGES, "1"])?;
             add.execute(params![MILLISECONDS, milliseconds.to_string()])?;
-            Ok(())
+            Ok(true)
         })
     }
 
