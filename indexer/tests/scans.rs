@@ -118,7 +118,39 @@ fn a_scan_that_breaks_ocr_down_keeps_what_can_be_read_without() {
     assert_eq!(world.state("scan.md"), "failed: its parser broke down on it");
     assert_eq!(world.state("both.md"), "searchable");
     assert_eq!(world.store.find("A text layer").len(), 1);
-    assert_eq!(report.failed, 1);
+    assert_eq!(report.failed, 2, "both are told");
+    assert_eq!(report.failures.len(), 2);
+}
+
+#[test]
+fn a_scan_that_moves_while_it_waits_keeps_its_pages() {
+    let world = World::new();
+    world.write("a.md", "SCAN\none\ntwo\nthree");
+    let reader = Arc::new(PageReader::default());
+    let cancel = Cancel::new();
+    let progress = |event| {
+        if matches!(event, Progress::Recognising { done: 2, .. }) {
+            cancel.cancel();
+        }
+    };
+    indexer(&world, &reader).run_once(&Scope::All, &progress, &cancel).unwrap();
+    fs::rename(world.path("a.md"), world.path("b.md")).unwrap();
+    let report = run(&world, &reader);
+    assert_eq!((report.moved, report.ocr_pages), (1, 1));
+    assert_eq!(*reader.read.lock().unwrap(), ["one", "two", "three"]);
+    assert_eq!(world.state("b.md"), "searchable");
+}
+
+#[test]
+fn equal_bytes_under_another_name_are_read_for_themselves() {
+    let world = World::new();
+    world.write("a.md", "SCAN\nthe same page");
+    world.write("b.md", "SCAN\nthe same page");
+    let reader = Arc::new(PageReader::default());
+    run(&world, &reader);
+    assert_eq!((world.state("a.md"), world.state("b.md")), ("searchable".into(), "searchable".into()));
+    assert_eq!(world.store.find("the same page").len(), 2);
+    assert_eq!(reader.read.lock().unwrap().len(), 1, "its pages are known");
 }
 
 #[test]

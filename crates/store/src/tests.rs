@@ -2,6 +2,7 @@
 
 mod attempts;
 mod damage;
+mod scans;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
