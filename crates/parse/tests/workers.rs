@@ -35,10 +35,12 @@ fn main() -> ExitCode {
             let kills = options.ocr.is_some();
             let on_page = move |event: PageEvent| {
                 // The reader of the second page is taken over.
-                if kills && event == PageEvent::Begun(1) && std::env::args().any(|word| word == KILLED) {
+                let is_killed =
+                    kills && event == PageEvent::Begun(1) && std::env::args().any(|word| word == KILLED);
+                on_page(event);
+                if is_killed {
                     std::process::abort();
                 }
-                on_page(event);
             };
             let parsers = Parsers::telling(options, Box::new(on_page));
             parsers.load_libraries();
