@@ -429,7 +429,7 @@ fn every_file_has_a_state_and_a_reason() {
         ("x.log", "skipped: ignored by .docentignore"),
         ("keep.log", "searchable"),
         ("sub/y.log", "searchable"),
-        ("large.md", "skipped: larger than 256 MB"),
+        ("large.md", "skipped: larger than 256 MB (index.max_file_mb)"),
         ("loop", "skipped: symbolic link, not followed"),
         ("fifo", "skipped: not a regular file"),
     ] {
