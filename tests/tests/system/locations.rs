@@ -82,7 +82,7 @@ fn passages_of(file: &Path, parsers: &Parsers, embedder: &OnnxEmbedder) -> Vec<C
         let elsewhere = places[at + 1..]
             .iter()
             .chain(places[..at].iter().rev())
-            .find(|other| place_of(other) != place_of(&passage.location));
+            .find(|other| checked(other) != checked(&passage.location));
         let elsewhere = elsewhere.cloned();
         cited.push(Cited { file: file.to_owned(), text, header, location: passage.location, elsewhere });
     }
@@ -98,9 +98,14 @@ fn parted(document: &ParsedDocument, starts: &[usize], text: &str, location: &Lo
     (header.to_owned(), slice.to_owned())
 }
 
-/// What is cited, but for the characters.
-fn place_of(location: &Location) -> Location {
-    Location { chars: None, ..location.clone() }
+/// What of a location is checked: the headings where there is nothing else, as in Word.
+fn checked(location: &Location) -> Location {
+    let mut place = Location { chars: None, ..location.clone() };
+    let by_headings = Location { heading: location.heading.clone(), ..Location::default() };
+    if place != by_headings {
+        place.heading.clear();
+    }
+    place
 }
 
 /// `count` passages: the formats in turn, and within each its files in turn.
@@ -206,7 +211,7 @@ fn cited_places_hold_the_text() {
             row.right += 1;
         } else {
             let name = cited.file.file_name().unwrap().display();
-            let place = serde_json::to_string(&place_of(&cited.location)).unwrap();
+            let place = serde_json::to_string(&checked(&cited.location)).unwrap();
             wrong.push(format!("{name} {place}: {}\n    {:?}", answers[0], cited.text));
         }
         if cited.elsewhere.is_some() {

@@ -198,10 +198,10 @@ def level_of(paragraph, levels):
 
 @cache
 def letters(file):
-    """The letters and digits of all paragraphs in one, and where in it each paragraph begins."""
+    """The letters and digits of each paragraph, of all in one, and where in that each begins."""
     texts_of, _ = document(file)
-    lengths = [squeezed(text) for text, _ in texts_of]
-    return "".join(lengths), [0, *accumulate(map(len, lengths))]
+    each = [squeezed(text) for text, _ in texts_of]
+    return each, "".join(each), [0, *accumulate(map(len, each))]
 
 
 def check_document(passage):
@@ -209,7 +209,7 @@ def check_document(passage):
     runs = [run for text in starts_of(passage["text"]) for run in find(passage["file"], text)]
     most = max(same for _, _, same in runs)
     # What is there several times is cited rightly if one of them is.
-    found = [(at, end) for at, end, same in runs if same == most]
+    found = sorted({(at, end) for at, end, same in runs if same == most})
     why = [headings_above(passage, all_of, at) for at, _ in found]
     at, end = found[why.index("") if "" in why else 0]
     # Headers, footers and notes belong to no one place.
@@ -225,7 +225,7 @@ def starts_of(text):
 def find(file, text):
     """Where paragraphs begin with the first words of a text: from which to which paragraph it could be, and how much of it
     is there."""
-    whole, begins = letters(file)
+    _, whole, begins = letters(file)
     wanted = squeezed(text)
     head = wanted[:24]
     place = whole.find(head) if head else -1
@@ -241,16 +241,16 @@ def find(file, text):
 
 def headings_above(passage, all_of, at):
     """What is wrong with the headings of a passage that begins with paragraph `at`."""
+    each, _, _ = letters(passage["file"])
     path = {}
-    for text, level in all_of[: at + 1]:
-        if level and squeezed(text):
-            path = {above: heading for above, heading in path.items() if above < level}
-            path[level] = squeezed(text)
+    for heading, (_, level) in zip(each[: at + 1], all_of):
+        if level and heading:
+            path = {above: words for above, words in path.items() if above < level}
+            path[level] = heading
     said = [squeezed(heading) for heading in passage["location"].get("heading", [])]
     real = list(path.values())
-    above = {squeezed(text) for text, _ in all_of[: at + 1]}
     # What is only set like a heading may count as one, if it stands above. Long headings are cut.
     rest = iter(said)
     in_order = all(any(long.startswith(short) for short in rest) for long in real)
-    stand = all(any(text.startswith(heading) for text in above) for heading in said)
+    stand = all(any(text.startswith(heading) for text in each[: at + 1]) for heading in said)
     return "" if in_order and stand else f"headings {said} are {real}"
