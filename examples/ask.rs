@@ -8,12 +8,21 @@
 
 #![expect(clippy::print_stdout, reason = "it is an example")]
 
-use std::io::Write as _;
+use std::{io::Write as _, process::ExitCode};
 
 use docent::{AskEvent, AskRequest, Engine, Home};
 
+fn main() -> docent::Result<ExitCode> {
+    // Files are read in child processes, which are this program again.
+    if let Some(code) = docent::parse_in_workers() {
+        return Ok(code);
+    }
+    run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
 #[tokio::main]
-async fn main() -> docent::Result<()> {
+async fn run() -> docent::Result<()> {
     let question =
         std::env::args().nth(1).unwrap_or_else(|| "How long is the warranty on the AX-200 pump?".into());
     let engine = Engine::at(Home::locate(Some("target/example-home".as_ref()))?)?;

@@ -6,12 +6,21 @@
 
 #![expect(clippy::print_stdout, reason = "it is an example")]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use docent::{Engine, Home, SearchRequest};
 
+fn main() -> docent::Result<ExitCode> {
+    // Files are read in child processes, which are this program again.
+    if let Some(code) = docent::parse_in_workers() {
+        return Ok(code);
+    }
+    run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
 #[tokio::main]
-async fn main() -> docent::Result<()> {
+async fn run() -> docent::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(arguments.next().unwrap_or_else(|| "examples/corpus".into()));
     let query = arguments.next().unwrap_or_else(|| "warranty of the AX-200".into());

@@ -8,12 +8,21 @@
 
 #![expect(clippy::print_stdout, reason = "it is an example")]
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use docent::{Cancel, Engine, Event, Home, Progress};
 
+fn main() -> docent::Result<ExitCode> {
+    // Files are read in child processes, which are this program again.
+    if let Some(code) = docent::parse_in_workers() {
+        return Ok(code);
+    }
+    run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
 #[tokio::main]
-async fn main() -> docent::Result<()> {
+async fn run() -> docent::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "examples/corpus".into()));
     let engine = Engine::at(Home::locate(Some("target/example-home".as_ref()))?)?;
     engine.add(&[folder]).await?;

@@ -37,7 +37,10 @@ need protobuf-compiler "command -v protoc"
 # protoc's own types (google/protobuf/any.proto and others), which Debian packs apart from it.
 need libprotobuf-dev has_protobuf_types
 need python3-venv "python3 -c 'import venv, ensurepip'"
-if [[ ${1:-} == test ]]; then need strace "command -v strace"; fi
+if [[ ${1:-} == test ]]; then
+  need strace "command -v strace"
+  need poppler-utils "command -v pdftotext"
+fi
 
 if ! command -v cargo >/dev/null; then
   echo "setup: cargo is missing: install a Rust toolchain (1.95 or newer) with rustup" >&2

@@ -20,7 +20,7 @@ use crate::{
     standing::{Standing, can_move, holds_words, looks_unmounted, standing},
 };
 
-/// The stamp of a file that a rule leaves out: nothing was looked at.
+/// The stamp of a file that is not read: nothing was looked at.
 const NO_STAMP: Stamp = Stamp { size: 0, mtime_ns: 0, inode: 0 };
 
 /// Scanning says how far it is after this many files.
@@ -49,12 +49,12 @@ pub(crate) struct Job {
 pub(crate) struct Plan {
     /// All roots, in scope or not.
     pub(crate) roots: Vec<Root>,
-    /// What is to be read or skipped, by root, until it is entered in the catalog.
+    /// What is to be read or entered unread, by root, until it is entered in the catalog.
     items: Vec<(usize, Vec<Item>)>,
     /// Files to read, newest first.
     pub(crate) jobs: Vec<Job>,
-    /// Files that a rule leaves out now.
-    pub(crate) skips: Vec<FileUpdate>,
+    /// Files that a rule leaves out now, and what could not be looked at.
+    pub(crate) unread: Vec<FileUpdate>,
     /// Documents that were moved, known by their stamps, in an order in which each finds its new place free.
     pub(crate) moves: Vec<FileChange>,
     /// Documents that are gone for certain, among them those at whose place another was moved.
@@ -106,12 +106,17 @@ fn was_never_read(record: &FileRecord) -> bool {
     record.state == FileState::Failed && record.hash.is_none()
 }
 
-/// A path that has to be read or skipped.
+/// Whether what is known of a path stays when it cannot be looked at: a document that is searchable, or the same failure.
+fn stays(record: &FileRecord, reason: &str) -> bool {
+    holds_words(record.state) || record.state == FileState::Failed && record.reason.as_deref() == Some(reason)
+}
+
+/// A path that has to be read, or that is entered with what is known without reading it.
 #[derive(Debug)]
 struct Item {
     relative: PathBuf,
     record: Option<FileRecord>,
-    what: Result<Stamp, Rule>,
+    what: Result<Stamp, Outcome>,
 }
 
 /// What was found under one root.
@@ -228,7 +233,9 @@ fn look(
         });
         let what = match (judge(record, seen.clone(), found.again, &|record| is_news(run, record)), seen) {
             (Verdict::Unchanged, _) => return,
-            (Verdict::Skip(rule), _) | (_, Seen::Skipped(rule)) => Err(rule),
+            (Verdict::Skip(rule), _) | (_, Seen::Skipped(rule)) => {
+                Err(Outcome::Skipped { rule: rule.into_owned() })
+            }
             (Verdict::Read, Seen::File(stamp)) => Ok(stamp),
         };
         found.items.push(Item { relative: relative.to_owned(), record: record.cloned(), what });
@@ -238,6 +245,14 @@ fn look(
         progress(Progress::Failed { path: path.clone(), reason: unreadable.reason.clone() });
         report.failed += 1;
         report.fail(path, unreadable.reason.clone());
+        let record = by_path.get(unreadable.relative.as_os_str()).map(|&at| &records[at]);
+        if unreadable.unseen && !record.is_some_and(|record| stays(record, &unreadable.reason)) {
+            found.items.push(Item {
+                relative: unreadable.relative.clone(),
+                record: record.cloned(),
+                what: Err(Outcome::Failed { reason: unreadable.reason.clone(), broke_down: false }),
+            });
+        }
     }
     let kept =
         |relative: &Path| scan.unreadable.iter().any(|unreadable| relative.starts_with(&unreadable.relative));
@@ -325,7 +340,7 @@ impl Plan {
         found.gone.into_iter().filter(|record| !moved.contains(&record.doc)).collect()
     }
 
-    /// Enters new files in the catalog, and makes jobs and skips of what was found.
+    /// Enters new files in the catalog, and makes jobs of those that are to be read.
     pub(crate) fn enter(&mut self, store: &dyn IndexStore) -> Result<()> {
         for (at, items) in std::mem::take(&mut self.items) {
             let new: Vec<PathBuf> =
@@ -337,12 +352,9 @@ impl Plan {
                 let known = item.record.as_ref().map(|record| record.doc);
                 let Some(doc) = known.or_else(|| numbers.next()) else { continue };
                 match item.what {
-                    Err(rule) => self.skips.push(FileUpdate {
-                        doc,
-                        stamp: NO_STAMP,
-                        hash: None,
-                        outcome: Outcome::Skipped { rule: rule.into_owned() },
-                    }),
+                    Err(outcome) => {
+                        self.unread.push(FileUpdate { doc, stamp: NO_STAMP, hash: None, outcome });
+                    }
                     Ok(stamp) => self.jobs.push(job(doc, at, item.relative, stamp, item.record.as_ref())),
                 }
             }

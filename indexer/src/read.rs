@@ -173,12 +173,10 @@ impl<'a> Reader<'a> {
     fn read_now(&self, job: &Job) -> Result<Done> {
         let path = self.plan.roots[job.root].absolute(&job.relative);
         let update = |stamp, hash, outcome| Done::Update(FileUpdate { doc: job.doc, stamp, hash, outcome });
-        let (stamp, bytes) = match read_quiet(&path, self.run.config.max_file_mb.saturating_mul(1 << 20)) {
+        let (limit, rule) = self.run.config.size_limit();
+        let (stamp, bytes) = match read_quiet(&path, limit) {
             Ok(Bytes::Read(stamp, bytes)) => (stamp, bytes),
-            Ok(Bytes::TooLarge(stamp)) => {
-                let rule = format!("larger than {} MB", self.run.config.max_file_mb);
-                return Ok(update(stamp, None, Outcome::Skipped { rule }));
-            }
+            Ok(Bytes::TooLarge(stamp)) => return Ok(update(stamp, None, Outcome::Skipped { rule })),
             Ok(Bytes::Changing) => return Ok(Done::Busy),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 // A root that goes away meanwhile takes its files along; they are not deleted.

@@ -135,13 +135,14 @@ impl Rules {
             let rule = Rule::Owned(format!("excluded by '{glob}'"));
             exclude.extend(matchers(glob, false)?.into_iter().map(|matcher| (matcher, rule.clone())));
         }
+        let (max_bytes, too_large) = config.size_limit();
         Ok(Self {
             include,
             exclude,
             hidden: config.hidden,
             gitignore: config.gitignore,
-            max_bytes: config.max_file_mb.saturating_mul(1 << 20),
-            too_large: Rule::Owned(format!("larger than {} MB", config.max_file_mb)),
+            max_bytes,
+            too_large: Rule::Owned(too_large),
             own: own.to_vec(),
         })
     }

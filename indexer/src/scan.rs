@@ -29,6 +29,8 @@ pub(crate) struct Unreadable {
     /// Relative to the root.
     pub(crate) relative: PathBuf,
     pub(crate) reason: String,
+    /// Nothing at all was seen of it: the ledger gets it as it is, a file or a whole folder.
+    pub(crate) unseen: bool,
 }
 
 /// A walk through a root, or a part of it.
@@ -93,10 +95,10 @@ impl<'a> Scan<'a> {
         let mut malformed = Vec::new();
         let ignores = self.rules.ignores_of(absolute, folder.ignores.clone(), &mut malformed);
         for (name, reason) in malformed {
-            self.unreadable.push(Unreadable { relative: folder.relative.join(name), reason });
+            self.unreadable.push(Unreadable { relative: folder.relative.join(name), reason, unseen: false });
         }
         ignores.map_err(|reason| {
-            self.unreadable.push(Unreadable { relative: folder.relative.clone(), reason });
+            self.unreadable.push(Unreadable { relative: folder.relative.clone(), reason, unseen: true });
             RulesUnknown
         })
     }
@@ -212,7 +214,8 @@ impl<'a> Scan<'a> {
     /// What is not there any more is simply gone; anything else is kept and reported.
     fn could_not_look(&mut self, relative: &Path, cause: &io::Error) {
         if !matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
-            self.unreadable.push(Unreadable { relative: relative.to_owned(), reason: reason_of(cause) });
+            let (relative, reason) = (relative.to_owned(), reason_of(cause));
+            self.unreadable.push(Unreadable { relative, reason, unseen: true });
         }
     }
 }

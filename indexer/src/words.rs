@@ -135,10 +135,11 @@ impl<'r, 'c> Committer<'r, 'c> {
         self.run.store.change_files(&plan.moves)?;
         plan.enter(self.run.store)?;
         self.total = plan.jobs.len() as u64;
-        self.report.skipped += plan.skips.len() as u64;
-        let mut skips = std::mem::take(&mut plan.skips).into_iter().peekable();
-        while skips.peek().is_some() {
-            self.batch.updates.extend(skips.by_ref().take(SKIPS));
+        let is_skip = |update: &&FileUpdate| matches!(update.outcome, Outcome::Skipped { .. });
+        self.report.skipped += plan.unread.iter().filter(is_skip).count() as u64;
+        let mut unread = std::mem::take(&mut plan.unread).into_iter().peekable();
+        while unread.peek().is_some() {
+            self.batch.updates.extend(unread.by_ref().take(SKIPS));
             self.flush()?;
         }
         Ok(())
@@ -210,6 +211,9 @@ impl<'r, 'c> Committer<'r, 'c> {
             }
             Done::Unread(reason) => self.failed(path(), reason),
             Done::Busy => {
+                let reason =
+                    "changed, or went out of reach, while it was read: the next run tries again".to_owned();
+                self.changes.push(FileChange::Waiting { doc: job.doc, reason });
                 self.report.busy += 1;
                 self.report.busy_paths.push((plan.roots[job.root].id, job.relative.clone()));
             }

@@ -429,7 +429,7 @@ fn every_file_has_a_state_and_a_reason() {
         ("x.log", "skipped: ignored by .docentignore"),
         ("keep.log", "searchable"),
         ("sub/y.log", "searchable"),
-        ("large.md", "skipped: larger than 256 MB"),
+        ("large.md", "skipped: larger than 256 MB (index.max_file_mb)"),
         ("loop", "skipped: symbolic link, not followed"),
         ("fifo", "skipped: not a regular file"),
     ] {
@@ -565,9 +565,16 @@ fn what_cannot_be_read_keeps_its_documents() {
     let report = world.run();
     assert_eq!((report.removed, report.changed, report.failed), (0, 0, 2), "a.md and sub: {report:?}");
     assert!(report.failures.iter().all(|failure| failure.reason.contains("too long")), "{report:?}");
-    assert_eq!((world.store.records(), world.store.generation()), (old, generation));
+    // The ledger names the folder that could not be looked into, beside what is known of it.
+    assert!(world.state("sub").contains("too long"), "{}", world.state("sub"));
+    let others = |mut records: Vec<docent_core::FileRecord>| {
+        records.retain(|record| record.relative != Path::new("sub"));
+        records
+    };
+    assert_eq!((others(world.store.records()), world.store.generation()), (old.clone(), generation));
     world.shorten();
     assert_eq!(world.run().changed, 1, "its old stamp has stayed");
+    assert_eq!((world.state("sub").as_str(), world.store.records().len()), ("unknown", old.len()));
     assert_eq!(world.store.find("Edited."), [PathBuf::from("a.md")]);
 }
 
@@ -595,6 +602,7 @@ fn what_an_ignore_file_says_is_known_or_nothing_is_read() {
             (world.state("sub/known.md"), world.state("sub/private.md")),
             ("searchable".into(), "unknown".into())
         );
+        assert!(world.state("sub").starts_with("failed: what its .docentignore leaves out"));
     }
     // A link that leads nowhere.
     fs::remove_file(&file).unwrap();
@@ -602,7 +610,7 @@ fn what_an_ignore_file_says_is_known_or_nothing_is_read() {
     assert_eq!((world.run().failed, world.state("sub/private.md")), (1, "unknown".into()));
     fs::remove_file(&file).unwrap();
     fs::write(&file, utf16(b"\xff\xfe")).unwrap();
-    assert_eq!(world.run().failed, 0);
+    assert_eq!((world.run().failed, world.state("sub")), (0, "unknown".into()));
     assert_eq!(world.state("sub/private.md"), "skipped: ignored by .docentignore");
     // A line that is no pattern is told, and the others hold.
     fs::write(&file, "[z-a]\nprivate*\n").unwrap();

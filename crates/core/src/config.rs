@@ -66,6 +66,8 @@ pub struct IndexConfig {
     pub gitignore: bool,
     /// Whether hidden files and folders are read.
     pub hidden: bool,
+    /// Whether archives (zip, tar, gzip, 7z) are opened and their members read.
+    pub archives: bool,
     /// Threads that parse; 0 for one per core.
     pub parse_threads: usize,
     /// Processor time that a file may take to be read, in seconds; by the clock, three times as much.
@@ -81,10 +83,24 @@ impl Default for IndexConfig {
             passage_tokens: 256,
             gitignore: false,
             hidden: false,
+            archives: true,
             parse_threads: 0,
             parse_seconds: 60,
             parse_memory_mb: 1024,
         }
+    }
+}
+
+impl IndexConfig {
+    /// The most bytes that a file may have to be read, and the rule that a larger one breaks, in words. Whoever reads a
+    /// file holds all of it, so what does not fit in that memory need not be tried.
+    pub fn size_limit(&self) -> (u64, String) {
+        let (limit, key) = if self.parse_memory_mb < self.max_file_mb {
+            (self.parse_memory_mb, "parse_memory_mb")
+        } else {
+            (self.max_file_mb, "max_file_mb")
+        };
+        (limit.saturating_mul(1 << 20), format!("larger than {limit} MB (index.{key})"))
     }
 }
 
@@ -216,6 +232,15 @@ mod tests {
     fn a_typo_is_named() {
         let error = toml::from_str::<Config>("[index]\npasage_tokens = 3\n").unwrap_err();
         assert!(error.to_string().contains("pasage_tokens"), "{error}");
+    }
+
+    #[test]
+    fn the_smaller_of_two_limits_counts() {
+        let mut index = IndexConfig::default();
+        assert_eq!(index.size_limit(), (256 << 20, "larger than 256 MB (index.max_file_mb)".to_owned()));
+        index.max_file_mb = 4096;
+        let (bytes, rule) = index.size_limit();
+        assert!(bytes == 1 << 30 && rule.contains("1024 MB (index.parse_memory_mb)"), "{bytes}: {rule}");
     }
 
     #[test]

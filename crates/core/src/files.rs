@@ -194,6 +194,13 @@ pub enum FileChange {
         /// The document.
         doc: DocId,
     },
+    /// It could not be read yet, and the next run tries again. Says nothing about a document that is known already.
+    Waiting {
+        /// The document.
+        doc: DocId,
+        /// Why, in words.
+        reason: String,
+    },
 }
 
 /// What [`crate::IndexStore::commit_words`] publishes in one step.

@@ -9,8 +9,8 @@ use std::{
 };
 
 use docent_core::{
-    AskReport, CheckReport, CollectionReport, Config, Embedder, Error, ErrorKind, FileReport, Generator,
-    Home, ParseError, ParseErrorKind, ParsedDocument, Parser, Recogniser, Result, SearchReport, StatusReport,
+    AskReport, CheckReport, CollectionReport, Config, Embedder, Error, ErrorKind, Generator, Home,
+    ParseError, ParseErrorKind, ParsedDocument, Parser, Recogniser, Result, SearchReport, StatusReport,
     models_folder,
 };
 use docent_indexer::{Cancel, WatchHandle};
@@ -170,7 +170,7 @@ impl Engine {
     /// # Errors
     /// The outer one: the file cannot be opened. The inner one: it holds no text that can be read.
     pub fn extract(&self, path: &Path) -> Result<std::result::Result<ParsedDocument, ParseError>> {
-        let limit = self.inner.config.index.max_file_mb << 20;
+        let (limit, rule) = self.inner.config.index.size_limit();
         let metadata = fs::metadata(path).map_err(|cause| Error::io("read", path, cause))?;
         if !metadata.is_file() {
             let what = if metadata.is_dir() { "a folder" } else { "neither a file nor a folder" };
@@ -179,10 +179,7 @@ impl Engine {
                 format!("it is {what}: name a file"),
             )));
         }
-        let too_large = || {
-            let reason = format!("larger than {} MB (index.max_file_mb)", limit >> 20);
-            Ok(Err(ParseError::new(ParseErrorKind::TooLarge, reason)))
-        };
+        let too_large = || Ok(Err(ParseError::new(ParseErrorKind::TooLarge, rule)));
         if metadata.len() > limit {
             return too_large();
         }
@@ -292,6 +289,7 @@ impl Inner {
             // Workers stand in another folder.
             pdfium: self.models.pdfium().map(|path| std::path::absolute(&path).unwrap_or(path)),
             max_file: self.config.index.max_file_mb << 20,
+            archives: self.config.index.archives,
             ..ParseOptions::default()
         }
     }
@@ -411,24 +409,6 @@ impl Inner {
 
     fn status(&self) -> Result<StatusReport> {
         self.store()?.map_or_else(|| Ok(StatusReport::default()), |store| store.status())
-    }
-
-    fn file_status(&self, path: &Path) -> Result<FileReport> {
-        let absolute = std::path::absolute(path).map_err(|cause| Error::io("find", path, cause))?;
-        let resolved = absolute.canonicalize().unwrap_or_else(|_| absolute.clone());
-        if let Some(store) = self.store()? {
-            for path in [&resolved, &absolute] {
-                if let Some(report) = store.file_report(path)? {
-                    return Ok(report);
-                }
-            }
-        }
-        Ok(FileReport {
-            path: absolute.display().to_string(),
-            state: "unknown".into(),
-            reason: Some("no watched folder holds it, or it was not seen yet".into()),
-            ..FileReport::default()
-        })
     }
 
     fn collections(&self) -> Result<Vec<CollectionReport>> {

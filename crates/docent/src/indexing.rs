@@ -91,7 +91,7 @@ impl Inner {
             .with_own_folders(self.own_folders())
     }
 
-    fn own_folders(&self) -> Vec<PathBuf> {
+    pub(crate) fn own_folders(&self) -> Vec<PathBuf> {
         vec![self.home.path().to_owned(), self.models.folder().to_owned()]
     }
 

@@ -25,6 +25,7 @@ mod indexing;
 mod recognising;
 mod request;
 mod roles;
+mod story;
 mod wire;
 mod workers;
 

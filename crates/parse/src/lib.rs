@@ -246,6 +246,12 @@ impl Parsers {
             Format::Archive(kind) => archive::parse(self, kind, path, bytes, depth, patience),
             // Each of its lines may be in an encoding of its own.
             Format::Text(detect::TextKind::Contacts) => Ok(cards::parse_contacts(bytes)),
+            // No encoding takes more than two bytes for a character that takes one in ours: it need not be decoded.
+            Format::Text(_) if bytes.len() / 2 > self.options.max_text => Err(too_large(format!(
+                "{} MB or more of text; the limit is {} MB",
+                bytes.len() >> 21,
+                self.options.max_text >> 20
+            ))),
             Format::Text(kind) => {
                 let text = encoding::decode(bytes);
                 match kind {

@@ -285,10 +285,13 @@ fn body<'m>(message: &'m Message<'m>, ids: &[u32]) -> Body<'m> {
 /// characters: such a text is decoded again. Pages often declare it themselves.
 fn sound_text<'m>(message: &Message<'_>, part: &MessagePart<'_>, text: &'m str) -> Cow<'m, str> {
     let bad = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
+    let decode = if part.is_text_html() { encoding::decode_html } else { encoding::decode };
+    if let Some(bytes) = still_packed(message, part) {
+        return Cow::Owned(decode(&bytes));
+    }
     if bad(text) == 0 {
         return Cow::Borrowed(text);
     }
-    let decode = if part.is_text_html() { encoding::decode_html } else { encoding::decode };
     match raw(message, part).map(|bytes| decode(&bytes)) {
         Some(again) if bad(&again) < bad(text) => Cow::Owned(again),
         _ => Cow::Borrowed(text),
@@ -306,11 +309,30 @@ fn raw(message: &Message<'_>, part: &MessagePart<'_>) -> Option<Vec<u8>> {
     }
 }
 
+/// The bytes of a part that the library left in its transfer encoding, as it does where the multipart around it is
+/// never closed.
+fn still_packed(message: &Message<'_>, part: &MessagePart<'_>) -> Option<Vec<u8>> {
+    let encoding = part.content_transfer_encoding().filter(|_| part.is_encoding_problem)?;
+    let packed =
+        message.raw_message().get(part.raw_body_offset() as usize..part.raw_end_offset() as usize)?;
+    if encoding.eq_ignore_ascii_case("quoted-printable") {
+        return quoted_printable_decode(packed);
+    }
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=\r\n\t ".contains(byte);
+    let length = packed.iter().position(|byte| !is_base64(byte)).unwrap_or(packed.len());
+    // Behind it a boundary may stand. Anything else is text that only claims to be encoded.
+    let is_whole = length == packed.len() || packed[length..].starts_with(b"--");
+    if encoding.eq_ignore_ascii_case("base64") && is_whole { base64_decode(&packed[..length]) } else { None }
+}
+
 /// The mark that a text is UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The bytes of an attachment.
 fn contents<'m>(message: &Message<'_>, part: &'m MessagePart<'_>) -> Cow<'m, [u8]> {
+    if let Some(bytes) = still_packed(message, part) {
+        return Cow::Owned(bytes);
+    }
     match &part.body {
         PartType::Text(text) | PartType::Html(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
             raw(message, part).map_or(Cow::Borrowed(part.contents()), Cow::Owned)

@@ -18,7 +18,8 @@ use self::{
 use crate::{ParseOptions, Parsed, damaged, encrypted, ocr::Ocr, too_large};
 use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, ParseErrorKind};
 use pdfium_render::prelude::{
-    PdfDocument, PdfDocumentMetadataTagType, PdfPage, Pdfium, PdfiumError, PdfiumInternalError,
+    PdfDocument, PdfDocumentMetadataTagType, PdfPage, PdfPoints, PdfRect, Pdfium, PdfiumError,
+    PdfiumInternalError,
 };
 
 mod garbage;
@@ -158,8 +159,23 @@ fn read(document: &PdfDocument<'_>, options: &ParseOptions, ocr: Option<&Ocr>) -
     Ok(builder.finish())
 }
 
+/// A character may begin this far outside of the page, in points, and still be seen on it.
+const OVERHANG: f32 = 6.0;
+
+/// Whether a place is outside of what is shown of a page. Of a spread that was cut in two, both pages often hold all of
+/// the text.
+fn is_cut_off(shown: Option<PdfRect>, (x, y): (PdfPoints, PdfPoints)) -> bool {
+    shown.is_some_and(|shown| {
+        x.value < shown.left().value - OVERHANG
+            || x.value > shown.right().value + OVERHANG
+            || y.value < shown.bottom().value - OVERHANG
+            || y.value > shown.top().value + OVERHANG
+    })
+}
+
 fn lines(page: &PdfPage<'_>) -> Option<Vec<Line>> {
     let text = page.text().ok()?;
+    let shown = page.boundaries().bounding().ok().map(|page| page.bounds);
     let mut lines = Vec::new();
     let mut line = Line::default();
     let mut units = Vec::new();
@@ -169,8 +185,12 @@ fn lines(page: &PdfPage<'_>) -> Option<Vec<Line>> {
             close_line(&mut lines, &mut line, &mut units);
             continue;
         }
+        let origin = if value > 0x20 { char.origin().ok() } else { None };
+        if origin.is_some_and(|origin| is_cut_off(shown, origin)) {
+            continue;
+        }
         if line.baseline.is_none() && value > 0x20 {
-            line.baseline = char.origin_y().ok().map(|points| points.value);
+            line.baseline = origin.map(|(_, y)| y.value);
             line.size = char.scaled_font_size().value;
         }
         push_units(&mut units, value);

@@ -345,6 +345,13 @@ impl IndexStore for FakeStore {
                         document.record.hash = None;
                     }
                 }
+                FileChange::Waiting { doc, reason } => {
+                    if let Some(document) = state.documents.get_mut(&doc.0)
+                        && document.record.state == FileState::Pending
+                    {
+                        document.record.reason = Some(reason.clone());
+                    }
+                }
             }
         }
         Ok(())

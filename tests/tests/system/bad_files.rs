@@ -51,7 +51,7 @@ fn a_path_that_does_not_exist() {
 }
 
 /// docent as a user for whom permissions count: root without the powers to pass them over.
-fn bound_by_permissions(home: &Home, arguments: &[&str]) -> Option<Output> {
+pub(crate) fn bound_by_permissions(home: &Home, arguments: &[&str]) -> Option<Output> {
     const DROP: &str = "-dac_override,-dac_read_search";
     if !rustix::process::geteuid().is_root() {
         return Some(home.docent(arguments));

@@ -1,6 +1,11 @@
 //! Words that stand in no other document, and documents that hold them.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    io::{Cursor, Write as _},
+};
+
+use zip::{ZipWriter, write::SimpleFileOptions};
 
 /// The `n`th invented word. The last letter keeps stemmers off it.
 pub(crate) fn word(n: u64) -> String {
@@ -49,6 +54,16 @@ pub(crate) fn parts(n: u64, count: u64) -> String {
         let _ = write!(text, "# Part {at}\n\n{}\n\n", sentences(n * 1000 + at));
     }
     text
+}
+
+/// A zip archive of these members, packed.
+pub(crate) fn packed(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
 }
 
 /// Numbers that look random, the same ones for the same seed (splitmix64, Steele et al. 2014).

@@ -103,7 +103,7 @@ fn word_headings_and_tables() {
     assert!(super::without_pdfium().parse("a.txt".as_ref(), &docx(&body)).is_ok());
 }
 
-/// A workbook of `sheets`: names, and the rows of each.
+/// A workbook of `sheets`: names, and the rows of each; what is to stand behind the rows after `<!-- behind -->`.
 fn workbook(sheets: &[(&str, &str)]) -> Vec<u8> {
     let ns = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"";
     let mut list = String::new();
@@ -126,7 +126,8 @@ fn workbook(sheets: &[(&str, &str)]) -> Vec<u8> {
         ),
     ];
     for ((_, _, target), (_, rows)) in links.iter().zip(sheets) {
-        let sheet = format!("<worksheet {ns}><sheetData>{rows}</sheetData></worksheet>");
+        let (rows, behind) = rows.split_once("<!-- behind -->").unwrap_or((rows, ""));
+        let sheet = format!("<worksheet {ns}><sheetData>{rows}</sheetData>{behind}</worksheet>");
         members.push((format!("xl/{target}"), sheet));
     }
     let members: Vec<_> = members.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -176,6 +177,28 @@ fn word_cells_over_rows_and_columns() {
     let body = format!("<w:tbl>{}</w:tbl>", table.concat());
     let document = super::without_pdfium().parse("a.docx".as_ref(), &docx(&body)).unwrap();
     assert_eq!(document.text, "Kind\tDays\t\tNote\nAnnual\t28\t30\ta\n\t1\t2\tb\n");
+}
+
+#[test]
+fn excel_cells_over_rows_and_columns() {
+    let text = |at: &str, text: &str| format!("<c r=\"{at}\" t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let number = |at: &str, number: u32| format!("<c r=\"{at}\"><v>{number}</v></c>");
+    // The cells that a merged one covers are there without a value, as Excel writes them, or not there at all.
+    let rows = [
+        format!(
+            "<row r=\"1\">{}{}<c r=\"C1\"/>{}</row>",
+            text("A1", "Kind"),
+            text("B1", "Days"),
+            text("D1", "Note")
+        ),
+        format!("<row r=\"2\">{}{}{}</row>", text("A2", "Annual"), number("B2", 28), number("C2", 30)),
+        format!("<row r=\"3\"><c r=\"A3\"/>{}{}</row>", number("B3", 1), number("C3", 2)),
+    ];
+    let merged = "<mergeCells count=\"2\"><mergeCell ref=\"B1:C1\"/><mergeCell ref=\"A2:A3\"/></mergeCells>";
+    let book = workbook(&[("Leave", &format!("{}<!-- behind -->{merged}", rows.concat()))]);
+    let document = super::without_pdfium().parse("a.xlsx".as_ref(), &book).unwrap();
+    assert_eq!(document.text, "Kind\tDays\t\tNote\nAnnual\t28\t30\n\t1\t2\n");
+    assert_eq!(document.blocks[0].location.cells.as_deref(), Some("A1:D3"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod archives;
 mod books;
 mod compound;
 mod corpus;
+mod edges;
 mod hostile;
 mod kit;
 mod made;

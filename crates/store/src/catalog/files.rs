@@ -112,6 +112,11 @@ impl Catalog {
                             ])?;
                     }
                     FileChange::Dirty { doc } => mark_dirty(transaction, *doc)?,
+                    FileChange::Waiting { doc, reason } => {
+                        transaction
+                            .prepare_cached("UPDATE documents SET reason = ?2 WHERE id = ?1 AND state = 'pending'")?
+                            .execute(params![doc.0, reason])?;
+                    }
                 }
             }
             Ok(())

@@ -109,8 +109,13 @@ impl Catalog {
             let report = self.read(|connection| {
                 connection
                     .prepare_cached(
-                        "SELECT state, reason, mime, title, language, pages, first_seen, indexed, mtime_ns,
-                            reader, attempts, retry_at, scanned,
+                        // Where no bytes were read, there is neither a time of that nor a reader; where a rule
+                        // left it out, nothing was looked at (a stamp of zeros).
+                        "SELECT state, reason, mime, title, language, pages, first_seen,
+                            iif(hash IS NULL AND state IN ('skipped', 'failed'), NULL, indexed),
+                            iif(inode = 0 AND mtime_ns = 0, NULL, mtime_ns),
+                            iif(hash IS NULL AND state IN ('skipped', 'failed'), NULL, reader), attempts, retry_at,
+                            scanned,
                             (SELECT count(*) FROM passages WHERE doc = documents.id),
                             (SELECT count(*) FROM passages WHERE doc = documents.id AND has_vector = 1)
                          FROM documents WHERE root = ?1 AND path = ?2",
