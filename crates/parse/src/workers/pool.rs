@@ -288,7 +288,7 @@ impl WorkerPool {
         let options = &self.shared.options;
         let answered = send(worker, job).and_then(|()| {
             loop {
-                let event = match receive(worker, options.max_text)? {
+                let event = match receive(&mut worker.output, options.max_text)? {
                     Received::Parsed(parsed) => return Ok(Fate::Answered(parsed)),
                     Received::Page(event) => event,
                 };
@@ -361,14 +361,14 @@ fn send(worker: &mut Worker, job: &Job<'_>) -> io::Result<()> {
 }
 
 /// What a worker says of a file.
-enum Received {
+pub(super) enum Received {
     Page(PageEvent),
     Parsed(Parsed),
 }
 
 /// Takes what comes back, which is believed no more than any other input.
-fn receive(worker: &mut Worker, max_text: usize) -> io::Result<Received> {
-    let answer: Answer = serde_json::from_slice(&read_frame(&mut worker.output, LONGEST)?)?;
+pub(super) fn receive(from: &mut impl Read, max_text: usize) -> io::Result<Received> {
+    let answer: Answer = serde_json::from_slice(&read_frame(from, LONGEST)?)?;
     Ok(match answer {
         Answer::Page(event) => Received::Page(event),
         Answer::Refused(mut error) => {
@@ -376,7 +376,7 @@ fn receive(worker: &mut Worker, max_text: usize) -> io::Result<Received> {
             Received::Parsed(Err(error))
         }
         Answer::Parsed(mut document) => {
-            let text = read_frame(&mut worker.output, max_text as u64)?;
+            let text = read_frame(from, max_text as u64)?;
             document.text = String::from_utf8(text).map_err(|_| nonsense())?;
             if !is_sound(&document) {
                 return Err(nonsense());
@@ -391,7 +391,7 @@ fn nonsense() -> io::Error {
 }
 
 /// Whether the blocks are ranges of the text, one behind the other.
-fn is_sound(document: &ParsedDocument) -> bool {
+pub(super) fn is_sound(document: &ParsedDocument) -> bool {
     let mut end = 0;
     let is_short = |text: Option<&str>| text.is_none_or(|text| text.len() <= LONGEST_REASON);
     document.blocks.len() <= MOST_BLOCKS

@@ -12,6 +12,7 @@ mod books;
 mod compound;
 mod corpus;
 mod hostile;
+mod hostile_pdf;
 mod kit;
 mod made;
 mod mailboxes;
