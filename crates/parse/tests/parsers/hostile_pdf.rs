@@ -1,44 +1,9 @@
-//! PDFs made to keep pdfium busy, or to make it swell: every one ends in a document or a reason, soon.
-
-use std::fmt::Write as _;
+//! PDFs made to keep pdfium busy, or to make it swell: every one ends in a document or a reason, soon. Those that need a
+//! worker for it stand in `tests/workers.rs`.
 
 use docent_core::{ParseError, ParseErrorKind, ParsedDocument, Parser};
 
-/// A PDF of `objects`, numbered from 1; the first is its catalog.
-fn pdf(objects: &[String]) -> Vec<u8> {
-    let mut file = "%PDF-1.7\n".to_owned();
-    let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
-    for (index, object) in objects.iter().enumerate() {
-        let _ = writeln!(table, "{:010} 00000 n ", file.len());
-        let _ = writeln!(file, "{} 0 obj\n{object}\nendobj", index + 1);
-    }
-    let at = file.len();
-    let _ = write!(file, "{table}trailer\n<< /Size {} /Root 1 0 R >>\n", objects.len() + 1);
-    let _ = write!(file, "startxref\n{at}\n%%EOF\n");
-    file.into_bytes()
-}
-
-fn stream(dictionary: &str, content: &str) -> String {
-    format!("<< {dictionary} /Length {} >>\nstream\n{content}\nendstream", content.len())
-}
-
-/// A catalog, a page tree and one page of `content`, with objects from 6 on.
-fn page(resources: &str, content: &str, more: &[String]) -> Vec<u8> {
-    let mut objects = vec![
-        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
-        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
-        format!(
-            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R \
-             /Resources << /Font << /F1 5 0 R >> {resources} >> >>"
-        ),
-        stream("", content),
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
-    ];
-    objects.extend_from_slice(more);
-    pdf(&objects)
-}
-
-const WORDS: &str = "BT /F1 12 Tf 50 700 Td (Words that are here) Tj ET\n";
+use super::pdfs::{WORDS, page, pdf, stream};
 
 fn parse(bytes: &[u8]) -> Result<ParsedDocument, ParseError> {
     let began = std::time::Instant::now();
@@ -123,7 +88,7 @@ fn fonts_and_forms_that_contain_themselves() {
     let draws = stream("", "9 0 d0 BT /F2 9 Tf (aaaa) Tj ET /X Do");
     let form = stream(
         "/Type /XObject /Subtype /Form /BBox [0 0 600 800] /Resources << /XObject << /X 6 0 R >> /Font << /F1 5 0 R >> >>",
-        "BT /F1 9 Tf (inside) Tj ET /X Do /X Do",
+        "BT /F1 9 Tf (inside) Tj ET /X Do",
     );
     let text = "BT /F2 12 Tf 50 600 Td (aaaa) Tj ET\n";
     for (resources, content, more) in [
@@ -152,16 +117,4 @@ fn depth_is_no_danger() {
             assert_read(&page("/ExtGState 6 0 R", WORDS, &[object]));
         }
     }
-}
-
-/// Ten forms, each of which draws the next ten times.
-#[test]
-fn forms_that_multiply() {
-    let form = |next: u32| {
-        let resources = format!("/Resources << /XObject << /X {next} 0 R >> /Font << /F1 5 0 R >> >>");
-        let content = if next < 16 { "/X Do ".repeat(10) } else { "BT /F1 9 Tf (inside) Tj ET".to_owned() };
-        stream(&format!("/Type /XObject /Subtype /Form /BBox [0 0 600 800] {resources}"), &content)
-    };
-    let forms: Vec<String> = (7..17).map(form).collect();
-    let _ = parse(&page("/XObject << /X 6 0 R >>", &format!("{WORDS}/X Do\n"), &forms));
 }
