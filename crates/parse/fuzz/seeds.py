@@ -49,6 +49,17 @@ MADE = [
          "location": {"chars": [0, 3], "heading": ["a"]}}]}}).encode() + b"\0" + "a\u5408b".encode()),
     ("worker", 1, json.dumps({"Refused": {"kind": "damaged", "reason": "why"}}).encode()),
     ("archives", 3, b"words"),
+    ("pictures", None, bytes.fromhex("89504e470d0a1a0a0000000d494844520000040000000400080000000074f2f7550000000049454e44ae426082")),
+    ("pictures", None, b"GIF89a\0\4\0\4\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\0\4\0\4\0\2\1\0\0;"),
+    ("pictures", None, b"BM" + (62).to_bytes(4, "little") + bytes(4) + (62).to_bytes(4, "little")
+     + (40).to_bytes(4, "little") + (64).to_bytes(4, "little") * 2 + b"\1\0\1\0" + bytes(24) + b"\0\0\0\0\xff\xff\xff\0"),
+    ("pictures", None, b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\x3f\xc0\x0f\0\x07\x10\x11\x11\x88\x88\xfe\x07\0"),
+    ("pictures", None, bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffc0000b080040004001011100ffd9")),
+    # Two pages of one directory each.
+    ("pictures", None, b"II*\0\x08\0\0\0" + b"".join(
+        b"\x03\0" + b"".join(tag.to_bytes(2, "little") + b"\x03\0\x01\0\0\0" + value.to_bytes(4, "little")
+                            for tag, value in ((256, 64), (257, 64), (258, 8))) + after.to_bytes(4, "little")
+        for after in (50, 0))),
 ]
 
 

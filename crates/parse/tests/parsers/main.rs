@@ -12,6 +12,7 @@ mod books;
 mod compound;
 mod corpus;
 mod hostile;
+mod hostile_archives;
 mod hostile_pdf;
 mod kit;
 mod made;
@@ -25,7 +26,7 @@ mod texts;
 
 use docent_parse::{ParseOptions, Parsers};
 
-use self::pdfs::pdfium;
+use self::pdfs::{models, pdfium};
 
 fn parsers() -> Parsers {
     Parsers::new(ParseOptions { pdfium: Some(pdfium()), ..ParseOptions::default() })

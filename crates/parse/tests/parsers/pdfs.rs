@@ -4,8 +4,8 @@ use std::{fmt::Write as _, path::PathBuf};
 
 /// The folder of real files that tests need.
 pub(super) fn models() -> PathBuf {
-    let models =
-        std::env::var_os("DOCENT_MODELS").expect("set DOCENT_MODELS: `make models` gets what it holds");
+    let models = std::env::var_os("DOCENT_MODELS")
+        .unwrap_or_else(|| panic!("set DOCENT_MODELS: `make models` gets what it holds"));
     PathBuf::from(models)
 }
 
