@@ -24,7 +24,7 @@ bundle := docent-$(version)-$(shell uname -s | tr A-Z a-z)-$(shell uname -m)
 # `cargo nextest` runs tests faster where it is installed; it leaves out doctests, which cargo runs.
 has_nextest := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help setup build models test demo bench fmt lint doc install uninstall dist clean
+.PHONY: help setup build models test demo bench fuzz fmt lint doc install uninstall dist clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name does; do printf '  make %-10s %s\n' "$$name" "$$does"; done
@@ -55,6 +55,16 @@ demo: build models ## index examples/corpus and ask two questions
 bench: build models ## run the benchmarks in tests/benches; BENCH=NAME runs one of them
 	@export DOCENT_KIT="$(if $(DOCENT_KIT),$(call absolute,$(DOCENT_KIT)))"
 	$(CARGO) bench --profile release -p docent-tests $(if $(BENCH),--bench $(BENCH))
+
+# What one target may take: ten seconds and 2 GB for an input, ten minutes in all.
+FUZZ_SECONDS ?= 600
+fuzz: ## fuzz the parsers with a nightly compiler and cargo-fuzz; FUZZ=NAME runs one target
+	@cd crates/parse
+	python3 fuzz/seeds.py ../../examples/corpus $(if $(DOCENT_KIT),"$(call absolute,$(DOCENT_KIT))/formats/files")
+	for target in $(or $(FUZZ),$$($(CARGO) +nightly fuzz list)); do
+	  $(CARGO) +nightly fuzz run -O -s none $$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=65536 -report_slow_units=2
+	done
 
 fmt: ## format the source
 	@$(CARGO) fmt --all

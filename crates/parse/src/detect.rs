@@ -320,7 +320,7 @@ fn ole_format(bytes: &[u8]) -> Result<Format, ParseError> {
 
 /// The mark of a PDF may stand anywhere in its first kilobyte: downloads and gateways put things in front. What has
 /// it further in must also end like one, since a text may mention it.
-fn is_pdf(bytes: &[u8]) -> bool {
+pub(crate) fn is_pdf(bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(2048)..];
     match find(&bytes[..bytes.len().min(1024)], b"%PDF-") {
         Some(0) => true,

@@ -102,6 +102,38 @@ fn read_json<T: for<'de> Deserialize<'de>>(from: &mut impl Read) -> io::Result<T
     Ok(serde_json::from_slice(&read_frame(from, LONGEST)?)?)
 }
 
+/// What the fuzz targets reach for.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod inside {
+    use std::io::{self, Read};
+
+    use super::{
+        Greeting, ParseError, ParsedDocument, Seal,
+        pool::{self, Received},
+        read_json,
+    };
+
+    pub fn greeting(from: &mut impl Read) -> io::Result<Seal> {
+        read_json(from).map(|greeting: Greeting| greeting.seal)
+    }
+
+    /// `None` for a page that OCR has read.
+    pub fn receive(
+        from: &mut impl Read,
+        max_text: usize,
+    ) -> io::Result<Option<Result<ParsedDocument, ParseError>>> {
+        Ok(match pool::receive(from, max_text)? {
+            Received::Page(_) => None,
+            Received::Parsed(parsed) => Some(parsed),
+        })
+    }
+
+    pub fn is_sound(document: &ParsedDocument) -> bool {
+        pool::is_sound(document)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

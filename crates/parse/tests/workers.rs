@@ -25,6 +25,9 @@ use docent_parse::{
 };
 use libtest_mimic::{Arguments, Trial};
 
+#[path = "parsers/pdfs.rs"]
+mod pdfs;
+
 const WORKER: &str = "be-a-worker";
 const KILLED: &str = "on-the-second-page";
 const MB: usize = 1 << 20;
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         ("what_a_library_may_do", what_a_library_may_do),
         ("many_threads_have_many_workers", many_threads_have_many_workers),
         ("a_program_that_is_missing_is_named", a_program_that_is_missing_is_named),
+        ("pdfs_that_multiply_are_stopped", pdfs_that_multiply_are_stopped),
         ("ocr_works_within_the_seal", ocr_works_within_the_seal),
         ("a_page_that_kills_ocr_costs_itself", a_page_that_kills_ocr_costs_itself),
         #[cfg(target_os = "linux")]
@@ -172,6 +176,35 @@ fn ocr_pool(more: &[&str]) -> WorkerPool {
 
 fn scan(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/scans").join(name)).unwrap()
+}
+
+/// What pdfium would turn into all the memory or time there is: a form that draws itself twice, ten forms that draw the
+/// next ten times each, marks in marks, each of which is a copy of all around it.
+fn pdfs_that_multiply_are_stopped() {
+    let command = WorkerCommand { program: std::env::current_exe().unwrap(), arguments: vec![WORKER.into()] };
+    let options = ParseOptions { pdfium: Some(pdfs::pdfium()), ..ParseOptions::default() };
+    let limits = WorkerLimits { memory: 256 << 20, seconds: 10 };
+    let pool = WorkerPool::new(command, options, limits);
+    let form = |next: u32, content: &str| {
+        let resources = format!("/Resources << /XObject << /X {next} 0 R >> /Font << /F1 5 0 R >> >>");
+        pdfs::stream(&format!("/Type /XObject /Subtype /Form /BBox [0 0 600 800] {resources}"), content)
+    };
+    let twice = vec![form(6, "BT /F1 9 Tf (inside) Tj ET /X Do /X Do")];
+    let mut ten_times: Vec<String> = (7..16).map(|next| form(next, &"/X Do ".repeat(10))).collect();
+    ten_times.push(form(16, "BT /F1 9 Tf (inside) Tj ET"));
+    let marks = format!("{}{}", pdfs::WORDS, "/A BMC ".repeat(1_000_000));
+    let drawn = format!("{}/X Do\n", pdfs::WORDS);
+    for (content, forms) in [(&drawn, twice), (&drawn, ten_times), (&marks, Vec::new())] {
+        let bytes = pdfs::page("/XObject << /X 6 0 R >>", content, &forms);
+        match parse(&pool, "a.pdf", &bytes) {
+            Ok(document) => assert!(document.text.contains("Words that are here")),
+            Err(error) => {
+                let kinds = [ParseErrorKind::TooLarge, ParseErrorKind::Timeout];
+                assert!(kinds.contains(&error.kind), "{error}");
+            }
+        }
+        assert_works(&pool);
+    }
 }
 
 /// The model's threads, pdfium's drawing and what ONNX Runtime asks of the system all have to get by with what is left.

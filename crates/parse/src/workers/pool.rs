@@ -22,7 +22,7 @@ use tracing::debug;
 use super::{
     Answer, Greeting, LONGEST, Seal, Setup, WorkerLimits, read_frame, read_json, write_frame, write_json,
 };
-use crate::{PageEvent, ParseOptions, Parsed, damaged, logged, ocr::UNREADABLE, too_large};
+use crate::{PageEvent, ParseOptions, Parsed, damaged, detect, logged, ocr::UNREADABLE, too_large};
 
 /// A worker that has nothing to do ends after this time.
 const IDLE: Duration = Duration::from_secs(20);
@@ -288,7 +288,7 @@ impl WorkerPool {
         let options = &self.shared.options;
         let answered = send(worker, job).and_then(|()| {
             loop {
-                let event = match receive(worker, options.max_text)? {
+                let event = match receive(&mut worker.output, options.max_text)? {
                     Received::Parsed(parsed) => return Ok(Fate::Answered(parsed)),
                     Received::Page(event) => event,
                 };
@@ -313,7 +313,7 @@ impl WorkerPool {
                 }
             }
         });
-        answered.unwrap_or_else(|broken| Fate::Died(worker.cause_of_death(&broken, limits)))
+        answered.unwrap_or_else(|broken| Fate::Died(worker.cause_of_death(&broken, limits, job.bytes)))
     }
 
     /// Puts a worker back for the next file.
@@ -361,14 +361,14 @@ fn send(worker: &mut Worker, job: &Job<'_>) -> io::Result<()> {
 }
 
 /// What a worker says of a file.
-enum Received {
+pub(super) enum Received {
     Page(PageEvent),
     Parsed(Parsed),
 }
 
 /// Takes what comes back, which is believed no more than any other input.
-fn receive(worker: &mut Worker, max_text: usize) -> io::Result<Received> {
-    let answer: Answer = serde_json::from_slice(&read_frame(&mut worker.output, LONGEST)?)?;
+pub(super) fn receive(from: &mut impl Read, max_text: usize) -> io::Result<Received> {
+    let answer: Answer = serde_json::from_slice(&read_frame(from, LONGEST)?)?;
     Ok(match answer {
         Answer::Page(event) => Received::Page(event),
         Answer::Refused(mut error) => {
@@ -376,7 +376,7 @@ fn receive(worker: &mut Worker, max_text: usize) -> io::Result<Received> {
             Received::Parsed(Err(error))
         }
         Answer::Parsed(mut document) => {
-            let text = read_frame(&mut worker.output, max_text as u64)?;
+            let text = read_frame(from, max_text as u64)?;
             document.text = String::from_utf8(text).map_err(|_| nonsense())?;
             if !is_sound(&document) {
                 return Err(nonsense());
@@ -391,7 +391,7 @@ fn nonsense() -> io::Error {
 }
 
 /// Whether the blocks are ranges of the text, one behind the other.
-fn is_sound(document: &ParsedDocument) -> bool {
+pub(super) fn is_sound(document: &ParsedDocument) -> bool {
     let mut end = 0;
     let is_short = |text: Option<&str>| text.is_none_or(|text| text.len() <= LONGEST_REASON);
     document.blocks.len() <= MOST_BLOCKS
@@ -410,7 +410,7 @@ fn is_sound(document: &ParsedDocument) -> bool {
 
 impl Worker {
     /// Why it answers no more.
-    fn cause_of_death(&mut self, broken: &io::Error, limits: WorkerLimits) -> ParseError {
+    fn cause_of_death(&mut self, broken: &io::Error, limits: WorkerLimits, bytes: &[u8]) -> ParseError {
         // It may be alive, and only have closed the pipe. What a dead one died of stays as it was.
         let mut child = lock(&self.life.child);
         let _ = child.kill();
@@ -427,7 +427,7 @@ impl Worker {
         if signal == Some("SIGXCPU") {
             return timeout(limits.seconds, " of processor time");
         }
-        if signal == Some("SIGABRT") && self.ran_out_of_memory() {
+        if signal == Some("SIGABRT") && self.ran_out_of_memory(bytes) {
             return too_large(format!("needed more than {} MB of memory to be read", limits.memory >> 20));
         }
         if signal == Some("SIGSYS") {
@@ -445,12 +445,14 @@ impl Worker {
         ParseError::new(ParseErrorKind::Crashed, format!("its parser broke down on it{how}"))
     }
 
-    /// Looks for the message of Rust's allocator. Nothing else of it is used: it may hold text of the document.
-    fn ran_out_of_memory(&mut self) -> bool {
+    /// Looks for the message of Rust's allocator. Nothing else of it is used: it may hold text of the document. pdfium
+    /// says nothing: it aborts where there is no memory, and nowhere else (what is wrong with itself is a trap).
+    fn ran_out_of_memory(&mut self, bytes: &[u8]) -> bool {
         let mut words = Vec::new();
         let Some(pipe) = self.last_words.take() else { return false };
         let _ = pipe.take(LAST_WORDS).read_to_end(&mut words);
         String::from_utf8_lossy(&words).contains("memory allocation of")
+            || (words.is_empty() && detect::is_pdf(bytes))
     }
 }
 

@@ -11,7 +11,7 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 use super::made::docx;
 
 /// A zip of `members`.
-fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in members {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();

@@ -13,38 +13,21 @@ mod compound;
 mod corpus;
 mod edges;
 mod hostile;
+mod hostile_archives;
+mod hostile_pdf;
 mod kit;
 mod made;
 mod mailboxes;
 mod opendocument;
 mod outlook;
+mod pdfs;
 mod rtf;
 mod scans;
 mod texts;
 
-use std::path::PathBuf;
-
 use docent_parse::{ParseOptions, Parsers};
 
-/// The folder of real files that tests need.
-fn models() -> PathBuf {
-    let models =
-        std::env::var_os("DOCENT_MODELS").expect("set DOCENT_MODELS: `make models` gets what it holds");
-    PathBuf::from(models)
-}
-
-/// pdfium at the top of the folder or one level below.
-fn pdfium() -> PathBuf {
-    let models = models();
-    let mut places = vec![models.join("libpdfium.so")];
-    if let Ok(entries) = std::fs::read_dir(&models) {
-        places.extend(entries.flatten().map(|entry| entry.path().join("libpdfium.so")));
-    }
-    places
-        .into_iter()
-        .find(|place| place.is_file())
-        .unwrap_or_else(|| panic!("no libpdfium.so in {}: run `make models`", models.display()))
-}
+use self::pdfs::{models, pdfium};
 
 fn parsers() -> Parsers {
     Parsers::new(ParseOptions { pdfium: Some(pdfium()), ..ParseOptions::default() })
