@@ -29,8 +29,8 @@ use crate::{PageEvent, ParseOptions};
 pub struct WorkerLimits {
     /// Memory of the worker, in bytes.
     pub memory: u64,
-    /// Processor time for one file, or for one page of it that OCR reads, in seconds. By the clock it may take [`WorkerLimits::PATIENCE`] times as long, since
-    /// other work may keep the processor busy.
+    /// Processor time for one file, or for one page of it that OCR reads, in seconds. By the clock it may take
+    /// [`WorkerLimits::PATIENCE`] times as long, since other work may keep the processor busy.
     pub seconds: u64,
 }
 

@@ -144,6 +144,7 @@ mod tests {
     #[test]
     fn a_dry_run_says_what_it_would_cost() {
         let report = DryRunReport {
+            scanned_pages: 40,
             files: 10,
             bytes: 2_500_000,
             skipped: 2,
@@ -154,6 +155,7 @@ mod tests {
         insta::assert_snapshot!(plain(&dry_run(&report)), @"
         would read 10 files (2.5 MB); 2 left out by rule
         estimated: 90 passages, 4.5 s until all is searchable, 900.0 kB on disk
+        beside that, 40 scanned pages for OCR, some seconds each
         nothing was changed
         ");
     }
