@@ -78,6 +78,7 @@ impl Index {
                 title: name.into(),
                 language: Some("eng".into()),
                 pages: None,
+                scanned: 0,
                 passages: passages.iter().map(|text| passage(text)).collect(),
             },
         }
