@@ -10,7 +10,7 @@
 
 use std::{error::Error, fs, path::Path, time::Instant};
 
-use docent_onnx::load_runtime;
+use docent_embed::load_runtime;
 use fastembed::{InitOptionsUserDefined, TextEmbedding, TokenizerFiles, UserDefinedEmbeddingModel};
 use serde_json::{Value, json};
 

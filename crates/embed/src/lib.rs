@@ -9,5 +9,6 @@ mod embedder;
 mod spec;
 mod tokens;
 
+pub use docent_onnx::load_runtime;
 pub use embedder::OnnxEmbedder;
 pub use spec::{EmbedderSpec, Pooling};
