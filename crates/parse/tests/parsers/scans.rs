@@ -210,15 +210,22 @@ fn a_text_layer_that_says_nothing_gives_way_to_what_is_seen() {
     assert!(stamped.text.contains("Stapler heavy duty"), "{}", stamped.text);
 }
 
-/// A PDF of one page with `content`, whose font says that each code but the blank stands for another character.
-fn misnamed(content: &str) -> Vec<u8> {
+/// A PDF of one page with `lines`, whose font may say that each code but the blank stands for another character.
+fn lettered(lines: &[&str], is_misnamed: bool) -> Vec<u8> {
+    let lines: String = lines
+        .iter()
+        .enumerate()
+        .map(|(at, line)| format!("1 0 0 1 50 {} Tm ({line}) Tj ", 700 - at * 20))
+        .collect();
+    let content = format!("BT /F1 12 Tf {lines} ET");
+    let to_unicode = if is_misnamed { "/ToUnicode 6 0 R" } else { "" };
     let map = "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def \
                1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfchar <20> <0020> endbfchar \
                1 beginbfrange <21> <7E> <0004> endbfrange endcmap end end";
     let objects = [
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
         "<</Type/Pages/Kids[4 0 R]/Count 1>>".to_owned(),
-        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>".to_owned(),
+        format!("<</Type/Font/Subtype/Type1/BaseFont/Helvetica{to_unicode}>>"),
         "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 3 0 R>>>>/Contents 5 0 R>>"
             .to_owned(),
         format!("<</Length {}>>stream\n{content}\nendstream", content.len()),
