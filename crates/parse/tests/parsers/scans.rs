@@ -241,9 +241,7 @@ fn lettered(lines: &[&str], is_misnamed: bool) -> Vec<u8> {
 #[test]
 fn a_font_whose_codes_are_no_characters_is_read_as_it_looks() {
     let words = "the seal of the pump is changed every two thousand hours and the oil is drained first";
-    let lines: String =
-        (0..4).map(|line| format!("1 0 0 1 50 {} Tm ({words}) Tj ", 700 - line * 20)).collect();
-    let page = misnamed(&format!("BT /F1 12 Tf {lines} ET"));
+    let page = lettered(&[words; 4], true);
     let first = parsers().parse("a.pdf".as_ref(), &page).unwrap();
     assert!(first.scanned == 1 && !first.text.contains("pump"), "{}", first.text);
     let document = read("a.pdf", &page);
@@ -253,8 +251,7 @@ fn a_font_whose_codes_are_no_characters_is_read_as_it_looks() {
 /// Part numbers have few vowels.
 #[test]
 fn a_text_layer_that_says_what_is_seen_stays() {
-    let words = "TNR BLCK PPR XTR STPLR HVY DTY RCPT VT GB BX LVR FL SLP TTL NT DSCNT RTRNS WTHN DYS WTH THS";
-    let page = pdf(&[&format!("{words} {words}")]);
+    let page = lettered(&["TNR BLCK PPR XTR STPLR HVY DTY RCPT VT GB BX LVR FL SLP TTL NT"; 3], false);
     assert_eq!(parsers().parse("a.pdf".as_ref(), &page).unwrap().scanned, 1, "suspected");
     let document = read("a.pdf", &page);
     assert!(document.text.contains("STPLR HVY"), "{}", document.text);
