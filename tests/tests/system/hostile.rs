@@ -108,7 +108,13 @@ fn made(home: &Home) -> Vec<(PathBuf, &'static [&'static str], &'static str)> {
     let mut made = Vec::new();
     let zeros = vec![0; 256 << 20];
     let bomb = packed(&[("zeros.txt", &zeros)]);
-    let document = packed(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", &zeros)]);
+    // Together they come to more than a container may unpack to.
+    let document = packed(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("word/document.xml", &zeros),
+        ("word/styles.xml", &zeros),
+        ("word/comments.xml", &zeros),
+    ]);
     drop(zeros);
     let inner = packed(&[("secret.md", format!("# Inside\n\n{}\n", word(2)).as_bytes())]);
     let nested = (0..5).fold(inner, |inner, _| packed(&[("inner.zip", &inner)]));
