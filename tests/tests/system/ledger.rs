@@ -228,7 +228,7 @@ fn what_the_ledger_does_not_have_is_explained() {
     unknown(&docs.join("sub"), "it is a folder");
     unknown(&docs.join("no such file.md"), "no such file");
     unknown(&home.beside("outside.md"), "no watched folder holds it");
-    unknown(&home.path().join("config.toml"), "no watched folder holds it");
+    unknown(&home.path().join("config.toml"), "docent's own");
     home.write("new.md", "# New\n");
     unknown(&docs.join("new.md"), "docent index");
     // A folder on the way may be a link; of the file itself, that it is one is what there is to tell.
