@@ -76,7 +76,7 @@ fn refused(error: &OfficeError) -> docent_core::ParseError {
         || lower.contains("bomb")
         || lower.contains("ratio")
     {
-        too_large(words)
+        too_large(format!("a part of it unpacks to more than may be read: {words}"))
     } else {
         damaged(format!("damaged: {words}"))
     }

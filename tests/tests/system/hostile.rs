@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat, statvfs};
@@ -37,12 +37,12 @@ impl Writer {
     fn new(path: PathBuf) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let is_stopped = Arc::clone(&stop);
-        // Some MB, so that reading it takes longer than it stays the same.
-        fs::write(&path, "One line of a log.\n".repeat(400_000)).unwrap();
+        // Many MB, so that reading it takes longer than it stays the same; of few words, so that they are soon indexed.
+        fs::write(&path, format!("One line of a log.{}", "\n".repeat(32 << 20))).unwrap();
         let thread = thread::spawn(move || {
             let mut file = OpenOptions::new().append(true).open(path).unwrap();
             while !is_stopped.load(Ordering::Relaxed) {
-                file.write_all(b"One more line.\n").unwrap();
+                file.write_all(b"\n").unwrap();
                 thread::sleep(Duration::from_micros(200));
             }
         });
@@ -86,8 +86,8 @@ fn field(pid: u32, name: &str) -> Option<u64> {
     status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
 }
 
-/// Runs docent and watches its memory.
-fn watched(home: &Home, arguments: &[&str]) -> Output {
+/// Runs docent and watches its memory, and that of its workers if it needs any.
+fn watched(home: &Home, arguments: &[&str], workers: bool) -> Output {
     let mut peaks = Peaks::default();
     let mut running = start(home.command(arguments));
     while !running.has_ended() {
@@ -98,7 +98,7 @@ fn watched(home: &Home, arguments: &[&str]) -> Output {
     for (name, peak) in &peaks.0 {
         eprintln!("{name}: {} MB at most", peak >> 20);
     }
-    assert_eq!(peaks.0.len(), 2, "both were seen: {:?}", peaks.0);
+    assert!(!workers || peaks.0.len() == 2, "both were seen: {:?}", peaks.0);
     assert!(peaks.0.values().all(|peak| *peak > 1 << 20 && *peak < MEMORY), "{:?}", peaks.0);
     output
 }
@@ -173,7 +173,8 @@ fn a_hostile_folder_costs_only_itself() {
         home.write("neighbour.md", format!("# Neighbour\n\nThis one can be read: {}.\n", word(1)));
     let log = home.docs().join("changes.log");
     let writer = Writer::new(log.clone());
-    made.push((log.clone(), &["pending"], "changed"));
+    // On a busy machine the writer may have to wait just while it is read.
+    made.push((log.clone(), &["pending", "searchable"], "changed"));
     let line = home.docs().join("line.txt");
     let has_line = write_line(&line);
     let state_of = |path: &Path| {
@@ -185,11 +186,8 @@ fn a_hostile_folder_costs_only_itself() {
         for (path, states, reason) in &made {
             let (state, said) = state_of(path);
             assert!(states.contains(&state.as_str()), "{}: {state}, {said}", path.display());
-            assert!(
-                said.contains(reason) && (state == "searchable" || !said.is_empty()),
-                "{}: {said}",
-                path.display()
-            );
+            let has_reason = if state == "searchable" { said.is_empty() } else { said.contains(reason) };
+            assert!(has_reason && (state == "searchable" || !said.is_empty()), "{}: {said}", path.display());
         }
         assert_eq!(home.found(&["--mode", "lexical", &word(1)]), [neighbour.clone()]);
         for hidden in [2, 3] {
@@ -200,7 +198,7 @@ fn a_hostile_folder_costs_only_itself() {
         }
     };
 
-    let output = watched(&home, &["add", "--json", &shown(&home.docs())]);
+    let output = watched(&home, &["add", "--json", &shown(&home.docs())], true);
     assert_eq!(output.code, Some(0), "{output:?}");
     let documents = &output.json()["documents"];
     assert_eq!(total(documents), (made.len() + 1 + usize::from(has_line)) as u64, "{documents}");
@@ -210,19 +208,22 @@ fn a_hostile_folder_costs_only_itself() {
         assert_eq!((state.as_str(), reason.as_str()), ("skipped", "larger than 256 MB (index.max_file_mb)"));
         // Where files may be larger than anything, it is read, and still bounded.
         home.configure("[index]\nmax_file_mb = 100000\n");
-        let output = watched(&home, &["index", "--json"]);
+        let output = watched(&home, &["index", "--json"], true);
         assert_eq!(output.code, Some(0), "{output:?}");
         let (state, reason) = state_of(&line);
         eprintln!("a line of {} MB: {reason}", LINE >> 20);
         assert_eq!(state, "failed", "{reason}");
-        assert!(
-            reason.contains("of text; the limit is") || reason.contains("of memory to be read"),
-            "{reason}"
-        );
+        assert!(reason.contains("of memory to be read"), "{reason}");
         check();
+        // With memory enough for the file, it is still too much text.
+        home.configure("[index]\nmax_file_mb = 100000\nparse_memory_mb = 1400\n");
+        File::options().append(true).open(&line).unwrap().set_modified(SystemTime::now()).unwrap();
+        let output = watched(&home, &["index", "--json"], true);
+        assert_eq!(output.code, Some(0), "{output:?}");
+        assert_eq!(state_of(&line).1, "512 MB or more of text; the limit is 128 MB");
         // Larger than the memory that may be taken, it is not even tried.
         home.configure("[index]\nmax_file_mb = 100000\nparse_memory_mb = 512\n");
-        let output = watched(&home, &["index", "--json"]);
+        let output = watched(&home, &["index", "--json"], false);
         assert_eq!(output.code, Some(0), "{output:?}");
         let rule = "larger than 512 MB (index.parse_memory_mb)".to_owned();
         assert_eq!(state_of(&line), ("skipped".into(), rule));
