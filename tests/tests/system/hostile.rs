@@ -189,7 +189,7 @@ fn a_hostile_folder_costs_only_itself() {
             let has_reason = if state == "searchable" { said.is_empty() } else { said.contains(reason) };
             assert!(has_reason && (state == "searchable" || !said.is_empty()), "{}: {said}", path.display());
         }
-        assert_eq!(home.found(&["--mode", "lexical", &word(1)]), [neighbour.clone()]);
+        assert_eq!(home.found(&["--mode", "lexical", &word(1)]), std::slice::from_ref(&neighbour));
         for hidden in [2, 3] {
             assert!(
                 home.found(&["--mode", "lexical", &word(hidden)]).is_empty(),

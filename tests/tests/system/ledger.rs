@@ -71,10 +71,10 @@ impl World {
         self.write("locked.zip", locked, "failed", "password");
         self.write("closed.md", "# Closed\n", "failed", "permission denied");
         let closed = self.home.docs().join("closed.md");
-        fs::set_permissions(closed, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(closed, Permissions::from_mode(0o000)).unwrap();
         self.home.write("closed/inside.md", "# Not seen\n");
         self.expect("closed", "failed", "permission denied");
-        fs::set_permissions(self.home.docs().join("closed"), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(self.home.docs().join("closed"), Permissions::from_mode(0o000)).unwrap();
     }
 
     fn left_out(&mut self) {
