@@ -213,9 +213,10 @@ fn apply_document(
     };
     // What waits for OCR was read as far as it can be: whether OCR breaks down on it is still to be seen.
     let waits = document.state == FileState::Pending;
-    let attempts = match document.broke_down || waits {
-        true => attempts_before(transaction, document)? + u32::from(document.broke_down),
-        false => 0,
+    let attempts = if document.broke_down || waits {
+        attempts_before(transaction, document)? + u32::from(document.broke_down)
+    } else {
+        0
     };
     let retry_at = if waits { None } else { retry_at(attempts) };
     transaction
