@@ -20,7 +20,7 @@ const MODEL: u64 = 1 << 30;
 /// The configured OCR.
 pub(crate) enum ConfiguredRecogniser {
     Workers(WorkerPool),
-    Here(Mutex<Option<Parsers>>, ParseOptions),
+    Here(Box<Mutex<Parsers>>),
 }
 
 /// # Errors
@@ -49,7 +49,8 @@ impl ConfiguredRecogniser {
         let spec = spec(config, models).map_err(|error| tracing::debug!("{error:?}")).ok()??;
         let options = ParseOptions { ocr: Some(spec), ..options };
         Some(match workers::command() {
-            None => Self::Here(Mutex::default(), options),
+            // It loads the model when it is first needed.
+            None => Self::Here(Box::new(Mutex::new(Parsers::new(options)))),
             Some(command) => {
                 let limits = WorkerLimits {
                     memory: ((config.index.parse_memory_mb << 20) * MORE).max(MODEL),
@@ -93,9 +94,8 @@ impl Recogniser for ConfiguredRecogniser {
     ) -> std::result::Result<Option<ParsedDocument>, ParseError> {
         match self {
             Self::Workers(pool) => pool.recognise(path, bytes, known, on_page),
-            Self::Here(parsers, options) => {
-                let mut parsers = parsers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                let parsers = parsers.get_or_insert_with(|| Parsers::new(options.clone()));
+            Self::Here(parsers) => {
+                let parsers = parsers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 parsers.parse_with(path, bytes, known).map(Some)
             }
         }
