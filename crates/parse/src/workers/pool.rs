@@ -37,6 +37,9 @@ const MOST_HEADINGS: usize = 32;
 const LONGEST_REASON: usize = 1000;
 /// Pages of one file that may break OCR down before the file is given up.
 const BAD_PAGES: usize = 20;
+/// Workers that one file may take with it while OCR reads it: two for each bad page, one more for what is no page. What
+/// they say they are at is not believed further.
+const MOST_DEATHS: usize = 2 * BAD_PAGES + 2;
 /// Longer than anything takes.
 const NO_END: Duration = Duration::from_secs(365 * 86_400);
 /// Signals that no parser causes. That one came says nothing about the file.
@@ -179,6 +182,7 @@ impl WorkerPool {
     ) -> Result<Option<ParsedDocument>, ParseError> {
         let mut known = known.to_vec();
         let (mut suspect, mut deaths, mut bad_pages) = (None, 0, Vec::new());
+        let mut was_at_no_page = false;
         loop {
             let before = known.clone();
             let mut at = None;
@@ -209,19 +213,19 @@ impl WorkerPool {
                 Fate::Died(error) => error,
             };
             drop(worker);
+            deaths += 1;
+            if deaths == MOST_DEATHS {
+                return Err(error);
+            }
             // A second chance in a fresh worker: it may have died of what it read before, or of the moment.
             let Some(page) = at else {
-                deaths += 1;
-                if deaths > 1 {
+                if std::mem::replace(&mut was_at_no_page, true) {
                     return Err(error);
                 }
                 continue;
             };
             if suspect.replace(page) != Some(page) {
                 continue;
-            }
-            if bad_pages.len() == BAD_PAGES {
-                return Err(error);
             }
             bad_pages.push(error);
             let page = RecognisedPage { number: page, content: UNREADABLE.to_owned() };
@@ -292,18 +296,19 @@ impl WorkerPool {
                     Received::Parsed(parsed) => return Ok(Fate::Answered(parsed)),
                     Received::Page(event) => event,
                 };
+                if options.ocr.is_none() {
+                    return Err(nonsense());
+                }
+                let is_read = matches!(event, PageEvent::Read(_));
                 if let PageEvent::Read(page) = &event {
                     kept += page.content.len();
                     let is_new = page.number < options.max_pages && told.insert(page.number);
-                    if options.ocr.is_none() || !is_new || kept > options.max_text {
+                    if !is_new || kept > options.max_text {
                         return Err(nonsense());
                     }
                     // While whoever asked thinks about it, the time of the worker stands still.
                     self.watch(worker, NO_END);
-                } else if options.ocr.is_none() {
-                    return Err(nonsense());
                 }
-                let is_read = matches!(event, PageEvent::Read(_));
                 if (job.on_event)(event).is_break() {
                     return Ok(Fate::Stopped);
                 }
