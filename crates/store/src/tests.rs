@@ -495,13 +495,22 @@ fn a_reader_in_another_handle_sees_whole_generations() {
             }
         })
     };
+    // Each with a handle of its own, as commands have: what they are about to read may be pruned meanwhile.
+    let asking = {
+        let (home, done) = (index.home.clone(), done.clone());
+        std::thread::spawn(move || {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let status = Store::open(&home, &identity()).unwrap().unwrap().status().unwrap();
+                assert!(status.vectors <= 2, "{status:?}");
+            }
+        })
+    };
     for round in 0..15 {
         index.write("a.txt", &[&format!("round {round}"), "constant"]);
         index.embed_all();
-        if round % 4 == 0 {
-            index.writer.maintain_now(true).unwrap();
-        }
+        index.writer.maintain_now(round % 4 == 0).unwrap();
     }
     done.store(true, std::sync::atomic::Ordering::Relaxed);
     watching.join().unwrap();
+    asking.join().unwrap();
 }

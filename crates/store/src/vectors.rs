@@ -125,15 +125,31 @@ impl Vectors {
         ]))
     }
 
+    /// The table at its newest version. A writer in another process may prune that one between Lance's listing and
+    /// reading, when it is newer no more: then it is looked for again.
     fn open(&self) -> Result<Table> {
-        wait(
-            async {
-                let connection = lancedb::connect(&self.folder.to_string_lossy()).execute().await?;
-                connection.open_table(TABLE).execute().await
-            },
-            "open the table",
-            &self.folder,
-        )
+        loop {
+            let newest = self.newest_version();
+            let opened = wait(
+                async {
+                    let connection = lancedb::connect(&self.folder.to_string_lossy()).execute().await?;
+                    connection.open_table(TABLE).execute().await
+                },
+                "open the table",
+                &self.folder,
+            );
+            if opened.is_ok() || newest == self.newest_version() {
+                return opened;
+            }
+        }
+    }
+
+    fn manifests(&self) -> PathBuf {
+        self.folder.join(format!("{TABLE}.lance/_versions"))
+    }
+
+    fn newest_version(&self) -> Option<u64> {
+        versions_in(&self.manifests()).ok()?.into_iter().map(|(version, _)| version).max()
     }
 
     fn head(&self) -> Result<Table> {
@@ -204,7 +220,7 @@ impl Vectors {
     /// of the writer lock.
     pub(crate) fn roll_back_to(&self, version: u64) -> Result<()> {
         *lock(&self.head) = None;
-        let manifests = self.folder.join(format!("{TABLE}.lance/_versions"));
+        let manifests = self.manifests();
         let versions = versions_in(&manifests)?;
         if !versions.iter().any(|(found, _)| *found == version) {
             let message =
@@ -227,7 +243,7 @@ impl Vectors {
 
     /// Whether `version` is there and was written after.
     pub(crate) fn has_newer_than(&self, version: u64) -> Result<bool> {
-        let versions = versions_in(&self.folder.join(format!("{TABLE}.lance/_versions")))?;
+        let versions = versions_in(&self.manifests())?;
         let any = |test: fn(u64, u64) -> bool| versions.iter().any(|(found, _)| test(*found, version));
         Ok(any(|found, version| found == version) && any(|found, version| found > version))
     }
@@ -391,6 +407,8 @@ impl Vectors {
     /// Rows, fragments and kept versions, as of `version`; and the rows that the vector index covers.
     pub(crate) fn parts(&self, version: u64) -> Result<(u64, u64, u64, u64)> {
         let table = self.at(version)?;
+        // By name only: Lance's own listing reads every manifest, and a writer may remove an old one meanwhile.
+        let versions = versions_in(&self.manifests())?.len() as u64;
         wait(
             async {
                 let rows = table.count_rows(None).await? as u64;
@@ -398,7 +416,6 @@ impl Vectors {
                     Some(native) => native.count_fragments().await? as u64,
                     None => 0,
                 };
-                let versions = table.list_versions().await?.len() as u64;
                 let mut indexed = 0;
                 for index in table.list_indices().await? {
                     if let Some(stats) = table.index_stats(&index.name).await? {
