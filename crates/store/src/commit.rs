@@ -16,6 +16,7 @@ use docent_core::{
 
 use crate::{
     catalog::{DocumentEntry, JournalEntry, PassageRow, Step},
+    fault::{self, Point},
     words::PassageWords,
     writer::{OpenWriter, StoreWriter},
 };
@@ -122,11 +123,13 @@ impl StoreWriter {
         step: Step,
         change: impl FnOnce(&mut OpenWriter, &crate::Store) -> Result<Change>,
     ) -> Result<Generation> {
-        let Some(open) = guard.as_mut() else {
+        // Taken out until the step is done: a panic half way must not leave it to the next step.
+        let Some(mut open) = guard.take() else {
             return self.store.generation();
         };
         let entry = JournalEntry { generation: open.payload.generation + 1, step };
         let run = |open: &mut OpenWriter| -> Result<Generation> {
+            fault::pass(Point::JournalWrite)?;
             self.store.catalog.journal(&entry)?;
             let payload = match change(open, &self.store)? {
                 Change::None => open.payload.next(open.payload.vectors),
@@ -135,21 +138,17 @@ impl StoreWriter {
             };
             open.words.commit(&payload)?;
             open.payload = payload;
+            fault::pass(Point::CatalogFinish)?;
             self.store.catalog.finish(&entry)?;
+            fault::pass(Point::CatalogFinished)?;
             Ok(entry.generation)
         };
-        let published = run(open);
-        match published {
-            Ok(_) => {
-                self.commits.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(_) => {
-                if let Some(mut broken) = guard.take()
-                    && let Err(error) = broken.words.rollback()
-                {
-                    tracing::debug!("{error:?}");
-                }
-            }
+        let published = run(&mut open);
+        if published.is_ok() {
+            *guard = Some(open);
+            self.commits.fetch_add(1, Ordering::Relaxed);
+        } else if let Err(error) = open.words.rollback() {
+            tracing::debug!("{error:?}");
         }
         published
     }

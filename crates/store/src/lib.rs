@@ -12,6 +12,7 @@ mod commit;
 mod durable;
 mod exact;
 mod failure;
+mod fault;
 mod filter;
 mod fold;
 mod locks;

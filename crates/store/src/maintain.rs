@@ -4,7 +4,11 @@ use std::sync::atomic::Ordering;
 
 use docent_core::Result;
 
-use crate::{locks::held_versions, writer::StoreWriter};
+use crate::{
+    fault::{self, Point},
+    locks::held_versions,
+    writer::StoreWriter,
+};
 
 /// Commits after which Lance's small fragments are merged.
 const COMPACT_EVERY: u64 = 32;
@@ -22,37 +26,37 @@ impl StoreWriter {
             open.words.close()?;
             self.ensure_open(&mut guard)?;
         }
-        let Some(open) = guard.as_mut() else {
+        // As in a step: whatever fails or panics half way, the next use opens the stores again.
+        let Some(mut open) = guard.take() else {
             return Ok(());
         };
         let store = &self.store;
-        let mut upkeep = || -> Result<()> {
-            let mut checkpointed = false;
-            if always || self.commits.load(Ordering::Relaxed) >= COMPACT_EVERY {
-                if let Some(version) = store.vectors.compact(always)? {
-                    let payload = open.payload.next_upkeep(version);
-                    open.words.commit(&payload)?;
-                    open.payload = payload;
-                }
-                self.commits.store(0, Ordering::Relaxed);
+        let mut checkpointed = false;
+        if always || self.commits.load(Ordering::Relaxed) >= COMPACT_EVERY {
+            if let Some(version) = store.vectors.compact(always)? {
+                fault::pass(Point::CompactPublish)?;
+                let payload = open.payload.next_upkeep(version);
+                open.words.commit(&payload)?;
+                open.payload = payload;
             }
-            if always {
-                open.words.purge()?;
-                checkpointed = store.catalog.checkpoint()?;
-            }
-            let mut keep = held_versions(&store.home, open.payload.generation)?;
-            keep.insert(open.payload.vectors);
-            store.vectors.prune(&keep)?;
-            open.words.clean_up()?;
-            if checkpointed {
-                store.catalog.purged()?;
-            }
-            Ok(())
-        };
-        let done = upkeep();
-        if done.is_err() {
-            *guard = None;
+            self.commits.store(0, Ordering::Relaxed);
         }
-        done
+        if always {
+            open.words.purge()?;
+            fault::pass(Point::PurgeCatalog)?;
+            checkpointed = store.catalog.checkpoint()?;
+        }
+        let mut keep = held_versions(&store.home, open.payload.generation)?;
+        keep.insert(open.payload.vectors);
+        fault::pass(Point::PruneVersions)?;
+        store.vectors.prune(&keep)?;
+        fault::pass(Point::PruneFiles)?;
+        open.words.clean_up()?;
+        if checkpointed {
+            fault::pass(Point::PurgeNote)?;
+            store.catalog.purged()?;
+        }
+        *guard = Some(open);
+        Ok(())
     }
 }

@@ -27,6 +27,7 @@ use crate::{
     durable::Durable,
     exact::ExactVectors,
     failure::{self, damaged},
+    fault::{self, Point},
     filter::DocSet,
 };
 
@@ -34,7 +35,7 @@ const TABLE: &str = "passages";
 
 /// Rows from which an approximate index is built: below, exact search in memory takes a few milliseconds, and some
 /// 30 MB for vectors of 384 numbers.
-const INDEX_FROM: usize = 20_000;
+const INDEX_FROM: usize = if cfg!(test) { 500 } else { 20_000 };
 
 /// A fragment of this many rows is not rewritten again, so that compaction costs linear time over an index's life.
 const FRAGMENT_ROWS: usize = 16_384;
@@ -212,6 +213,7 @@ impl Vectors {
     }
 
     fn sync(&self) -> Result<()> {
+        fault::pass(Point::VectorsSync)?;
         lock(&self.durable).sync(&self.folder)
     }
 
@@ -230,12 +232,14 @@ impl Vectors {
         let newer: Vec<PathBuf> =
             versions.into_iter().filter(|(found, _)| *found > version).map(|(_, path)| path).collect();
         for path in &newer {
+            fault::pass(Point::RecoverManifest)?;
             fs::remove_file(path).doing("remove", path)?;
         }
         if !newer.is_empty() {
             // Lance's note of its newest version; it does without.
             let _ = fs::remove_file(manifests.join("latest_version_hint.json"));
             // Their names come again, and their files have to be synced again.
+            fault::pass(Point::RecoverSync)?;
             self.sync()?;
         }
         self.head().map(drop)
@@ -261,6 +265,7 @@ impl Vectors {
         if conditions.is_empty() {
             return Ok(None);
         }
+        fault::pass(Point::VectorsDelete)?;
         let table = self.head()?;
         let predicate = conditions.join(" OR ");
         wait(table.delete(predicate.as_str()), "delete vectors", &self.folder)?;
@@ -282,6 +287,7 @@ impl Vectors {
             .map_err(|cause| {
                 Error::new(ErrorKind::Internal, "vectors do not fit the table").caused_by(cause)
             })?;
+        fault::pass(Point::VectorsAdd)?;
         let table = self.head()?;
         wait(table.add(batch).execute(), "add vectors", &self.folder)?;
         self.sync()?;
@@ -434,39 +440,16 @@ impl Vectors {
     pub(crate) fn compact(&self, purge: bool) -> Result<Option<u64>> {
         let table = self.head()?;
         let before = self.version_of(&table)?;
-        wait(
-            async {
-                let mut options = CompactionOptions {
-                    target_rows_per_fragment: FRAGMENT_ROWS,
-                    ..CompactionOptions::default()
-                };
-                if purge {
-                    options.materialize_deletions_threshold = 0.0;
-                }
-                table.optimize(OptimizeAction::Compact { options, remap_options: None }).await?;
-                let rows = table.count_rows(None).await?;
-                let index = table.list_indices().await?.into_iter().next();
-                match index {
-                    None if rows >= INDEX_FROM => {
-                        let builder = IvfPqIndexBuilder::default().distance_type(DistanceType::Cosine);
-                        table.create_index(&["vector"], Index::IvfPq(builder)).execute().await?;
-                    }
-                    // Shrinking below what training needs breaks its upkeep: exact search is as fast there.
-                    Some(index) if rows < INDEX_FROM / 2 => table.drop_index(&index.name).await?,
-                    Some(index) => {
-                        let unindexed =
-                            table.index_stats(&index.name).await?.map_or(0, |stats| stats.num_unindexed_rows);
-                        if unindexed * 10 > rows {
-                            table.optimize(OptimizeAction::Index(OptimizeOptions::default())).await?;
-                        }
-                    }
-                    None => {}
-                }
-                Ok(())
-            },
-            "compact",
-            &self.folder,
-        )?;
+        fault::pass(Point::CompactFragments)?;
+        let mut options =
+            CompactionOptions { target_rows_per_fragment: FRAGMENT_ROWS, ..CompactionOptions::default() };
+        if purge {
+            options.materialize_deletions_threshold = 0.0;
+        }
+        let merge = table.optimize(OptimizeAction::Compact { options, remap_options: None });
+        wait(merge, "compact", &self.folder)?;
+        fault::pass(Point::CompactIndex)?;
+        wait(keep_indexed(&table), "index", &self.folder)?;
         let after = self.version_of(&table)?;
         if after == before {
             return Ok(None);
@@ -502,6 +485,27 @@ impl Vectors {
             "remove old versions",
             &self.folder,
         )
+    }
+}
+
+/// Builds the vector index where there are enough rows, extends it, or drops it where there are few.
+async fn keep_indexed(table: &Table) -> lancedb::Result<()> {
+    let rows = table.count_rows(None).await?;
+    match table.list_indices().await?.into_iter().next() {
+        None if rows >= INDEX_FROM => {
+            let builder = IvfPqIndexBuilder::default().distance_type(DistanceType::Cosine);
+            table.create_index(&["vector"], Index::IvfPq(builder)).execute().await
+        }
+        // Shrinking below what training needs breaks its upkeep: exact search is as fast there.
+        Some(index) if rows < INDEX_FROM / 2 => table.drop_index(&index.name).await,
+        Some(index) => {
+            let stats = table.index_stats(&index.name).await?;
+            if stats.map_or(0, |stats| stats.num_unindexed_rows) * 10 > rows {
+                table.optimize(OptimizeAction::Index(OptimizeOptions::default())).await?;
+            }
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 

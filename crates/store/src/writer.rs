@@ -20,6 +20,7 @@ use crate::{
     catalog::Catalog,
     durable::sync_dir,
     failure::{damaged, look_at},
+    fault::{self, Point},
     locks::WriterLock,
     payload::Payload,
     store::{EmbedderIdentity, Store, catalog_lost, check_embedder, words_lost},
@@ -96,8 +97,11 @@ impl StoreWriter {
         if look_at(&home.words())?.is_some() {
             fs::remove_dir_all(home.words()).doing("remove", home.words())?;
         }
+        fault::pass(Point::CreateVectors)?;
         let vectors = Vectors::new(home.vectors(), embedder.dimensions).create()?;
+        fault::pass(Point::CreateWords)?;
         let words = Words::create(&home.words())?;
+        fault::pass(Point::CreatePublish)?;
         let mut first = WordsWriter::open(&words)?;
         let payload = Payload::first(embedder, vectors);
         first.commit(&payload)?;
@@ -146,6 +150,7 @@ impl StoreWriter {
             let _locked = self.locked();
             let left = files()?;
             if self.store.catalog.passages_of(&left)?.is_empty() {
+                fault::pass(Point::RootDelete)?;
                 self.store.catalog.delete_root(root)?;
                 return Ok(count);
             }
@@ -204,8 +209,14 @@ impl StoreWriter {
         // Whatever is published next takes a number that an unpublished entry may bear.
         for (generation, entry) in store.catalog.unfinished()? {
             match entry {
-                Some(entry) if generation <= payload.generation => store.catalog.finish(&entry)?,
-                _ => store.catalog.drop_entry(generation)?,
+                Some(entry) if generation <= payload.generation => {
+                    fault::pass(Point::RecoverFinish)?;
+                    store.catalog.finish(&entry)?;
+                }
+                _ => {
+                    fault::pass(Point::RecoverDrop)?;
+                    store.catalog.drop_entry(generation)?;
+                }
             }
         }
         let known = store.catalog.last_step()?;

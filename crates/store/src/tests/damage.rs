@@ -12,7 +12,7 @@ use crate::{
 
 impl Index {
     /// Ends the writer; what is left is the files.
-    fn close(self) -> (TempDir, Home) {
+    fn close(self) -> (Option<TempDir>, Home) {
         let Self { folder, home, writer, .. } = self;
         drop(writer);
         (folder, home)
@@ -233,7 +233,7 @@ fn a_catalog_that_is_no_database_is_replaced() {
 #[test]
 fn a_catalog_older_than_the_words_is_noticed() {
     let index = two();
-    let old = index.folder.path().join("old");
+    let old = index.home.path().join("old");
     let copy = old.clone();
     let index = index.changed(|home| fs::copy(home.catalog(), copy).map(drop).unwrap());
     index.write("a.txt", &["gamma words"]);

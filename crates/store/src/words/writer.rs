@@ -13,6 +13,7 @@ use super::{Extra, Fields, Words, tantivy_error};
 use crate::{
     analysis::{Analyzer, exact_terms},
     durable::sync_dir,
+    fault::{self, Point},
     payload::Payload,
 };
 
@@ -72,6 +73,7 @@ impl WordsWriter {
 
     /// Adds a passage at the next commit.
     pub(crate) fn add(&mut self, passage: &PassageWords<'_>) -> Result<()> {
+        fault::pass(Point::WordsAdd)?;
         let analyzer = self
             .analyzers
             .entry(passage.language.map(str::to_owned))
@@ -105,11 +107,13 @@ impl WordsWriter {
     /// Publishes everything since the last commit. With nothing since, publishes the payload alone.
     pub(crate) fn commit(&mut self, payload: &Payload) -> Result<()> {
         let text = payload.to_text()?;
-        let committed = self.writer.prepare_commit().and_then(|mut prepared| {
-            prepared.set_payload(&text);
-            prepared.commit()
-        });
-        committed.map_err(|cause| self.error("commit to", cause))?;
+        fault::pass(Point::WordsPrepare)?;
+        let error = |cause| tantivy_error("commit to", cause).at(&self.folder);
+        let mut prepared = self.writer.prepare_commit().map_err(error)?;
+        prepared.set_payload(&text);
+        fault::pass(Point::WordsPublish)?;
+        prepared.commit().map_err(error)?;
+        fault::pass(Point::WordsSync)?;
         // tantivy syncs the folder before it renames `meta.json`, not after, and what follows relies on it.
         sync_dir(&self.folder)
     }
@@ -133,6 +137,7 @@ impl WordsWriter {
         let purged = self.rewrite_segments();
         self.writer.set_merge_policy(Box::new(merge_policy()));
         purged?;
+        fault::pass(Point::PurgeFiles)?;
         sync_dir(&self.folder)?;
         self.clean_up()
     }
@@ -141,6 +146,7 @@ impl WordsWriter {
         let segments =
             self.writer.index().searchable_segment_metas().map_err(|cause| self.error("read", cause))?;
         for segment in segments.iter().filter(|segment| segment.has_deletes()) {
+            fault::pass(Point::PurgeSegment)?;
             let merged = self.writer.merge(&[segment.id()]).wait();
             merged.map_err(|cause| self.error("purge", cause))?;
         }
