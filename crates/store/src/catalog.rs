@@ -313,7 +313,11 @@ impl Catalog {
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(30))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Of a file that is there, it is the mode already. Asked for by a reader while another process makes the file, SQLite
+    // would refuse at once, whatever the timeout.
+    if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+    }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.set_prepared_statement_cache_capacity(64);

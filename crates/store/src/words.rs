@@ -80,12 +80,26 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// Opens the index in `folder`; `None` where nothing was ever published.
+    /// Opens the index in `folder`; `None` where nothing was ever published. A first start that begins again, after one
+    /// that failed, may take the folder away meanwhile: then it is looked for again.
     pub(crate) fn open(folder: &Path) -> Result<Option<Self>> {
-        let meta = failure::look_at(&folder.join("meta.json"))?;
-        if !meta.is_some_and(|meta| meta.is_file()) {
-            return Ok(None);
+        let written = || -> Result<_> {
+            let meta = failure::look_at(&folder.join("meta.json"))?.filter(std::fs::Metadata::is_file);
+            Ok(meta.map(|meta| meta.modified().ok()))
+        };
+        loop {
+            let before = written()?;
+            if before.is_none() {
+                return Ok(None);
+            }
+            match Self::open_there(folder) {
+                Err(_) if written()? != before => {}
+                opened => return opened,
+            }
         }
+    }
+
+    fn open_there(folder: &Path) -> Result<Option<Self>> {
         let index = Index::open_in_dir(folder).map_err(|cause| tantivy_error("open", cause).at(folder))?;
         let words = Self::with_index(folder, index)?;
         let payload = words.metas()?.payload;
