@@ -231,6 +231,60 @@ fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
     bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four))
 }
 
+/// A sound compound file of one stream, for libraries that trust what a file says of itself. `None` where the stream is
+/// longer than the table in the header can name.
+pub(crate) fn with_stream(name: &str, stream: &[u8]) -> Option<Vec<u8>> {
+    const SECTOR: usize = 4096;
+    const NAMED: usize = 109;
+    const FREE: u32 = 0xFFFF_FFFF;
+    const END: u32 = 0xFFFF_FFFE;
+    const TABLE: u32 = 0xFFFF_FFFD;
+    // Sectors: the table, the directory, the stream, which is never so short that it would stand in the mini stream.
+    let length = stream.len().max(MINI_STREAM as usize);
+    let data = length.div_ceil(SECTOR);
+    let tables = (1..=NAMED).find(|tables| tables * SECTOR / 4 > tables + data)?;
+    let (tables32, data32) = (u32::try_from(tables).ok()?, u32::try_from(data).ok()?);
+
+    let mut file = Vec::with_capacity((2 + tables + data) * SECTOR);
+    let numbers = |file: &mut Vec<u8>, all: &mut dyn Iterator<Item = u32>| {
+        file.extend(all.flat_map(u32::to_le_bytes));
+    };
+    file.extend(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1");
+    file.resize(24, 0);
+    // Version 4, little endian, sectors of 4096 bytes and of 64.
+    file.extend([0x3E, 0, 4, 0, 0xFE, 0xFF, 12, 0, 6, 0]);
+    file.resize(40, 0);
+    numbers(&mut file, &mut [1, tables32, tables32, 0, MINI_STREAM as u32, END, 0, END, 0].into_iter());
+    numbers(&mut file, &mut (0..tables32));
+    file.resize(512, 0xFF);
+    file.resize(SECTOR, 0);
+
+    numbers(&mut file, &mut (0..tables32).map(|_| TABLE).chain([END]));
+    let first = tables32 + 1;
+    numbers(&mut file, &mut (first + 1..first + data32).chain([END]));
+    let table_ends = (1 + tables) * SECTOR;
+    file.resize(table_ends, 0xFF);
+
+    let mut entry = |name: &str, kind: u8, child: u32, start: u32, length: u64| {
+        let at = file.len();
+        file.extend(name.encode_utf16().flat_map(u16::to_le_bytes));
+        let name_length = file.len() - at + 2;
+        file.resize(at + 64, 0);
+        file.extend([name_length as u8, 0, kind, 1]);
+        numbers(&mut file, &mut [FREE, FREE, child].into_iter());
+        file.resize(at + 116, 0);
+        numbers(&mut file, &mut [start].into_iter());
+        file.extend(length.to_le_bytes());
+    };
+    // A start that is none is taken for a file without a directory.
+    entry("Root Entry", 5, 1, 0, 0);
+    entry(name, 2, FREE, first, length as u64);
+    file.resize(table_ends + SECTOR, 0);
+    file.extend(stream);
+    file.resize((2 + tables + data) * SECTOR, 0);
+    Some(file)
+}
+
 /// The number of four bytes at `at`; 0 where the bytes end before.
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_le_bytes)
@@ -238,4 +292,23 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     bytes.get(at..at + 2).and_then(|two| two.try_into().ok()).map_or(0, u16::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_was_put_into_a_file_is_read_from_it() {
+        for length in [0, 1, 4095, 4096, 4097, 5_000_000] {
+            let stream: Vec<u8> = (0..length).map(|n| n as u8 | 1).collect();
+            let file = with_stream("Workbook", &stream).unwrap();
+            let ole = Ole::open(&file).unwrap();
+            let read = ole.stream(ROOT, "workbook").unwrap();
+            assert_eq!(read.len(), length.max(4096));
+            assert!(read.starts_with(&stream) && !ole.is_cut());
+            assert!(read[length..].iter().all(|byte| *byte == 0));
+        }
+        assert!(with_stream("Workbook", &vec![0; 500 << 20]).is_none());
+    }
 }

@@ -4,7 +4,6 @@
 use std::io::{Cursor, Read};
 
 use docent_core::ParseError;
-use office_oxide::cfb::CfbReader;
 use zip::ZipArchive;
 
 use crate::{damaged, encoding, package, too_large};
@@ -96,30 +95,10 @@ fn declared_count(tag: &str) -> Option<u64> {
         .max()
 }
 
-/// Refuses an xls with cells where there are none, or whose sheets span far more cells than are read of one workbook:
-/// calamine makes room for every cell between the first and the last.
-pub(crate) fn check_old(bytes: &[u8], max_cells: usize) -> Result<(), ParseError> {
-    let mut container =
-        CfbReader::new(Cursor::new(bytes)).map_err(|error| damaged(format!("damaged: {error}")))?;
-    let books: Vec<usize> = container
-        .entries()
-        .iter()
-        .enumerate()
-        .filter(|(_, entry)| entry.stream_size > 0 && may_be_book(&entry.name))
-        .map(|(index, _)| index)
-        .collect();
-    for index in books {
-        let stream =
-            container.read_stream_by_index(index).map_err(|error| damaged(format!("damaged: {error}")))?;
-        check_book(&stream, (max_cells as u64).saturating_mul(SPARSE))?;
-    }
-    Ok(())
-}
-
-/// Whether calamine may take an entry of this name for the book: it reads names up to a NUL, whatever length they have.
-fn may_be_book(name: &str) -> bool {
-    let name = name.split('\0').next().unwrap_or_default().to_ascii_lowercase();
-    ["workbook", "book"].iter().any(|book| book.starts_with(&name))
+/// Refuses the book of an xls with cells where there are none, or whose sheets span far more than `max_cells`, which are
+/// read of one workbook: calamine makes room for every cell between the first and the last.
+pub(crate) fn check_old(book: &[u8], max_cells: usize) -> Result<(), ParseError> {
+    check_book(book, (max_cells as u64).saturating_mul(SPARSE))
 }
 
 fn check_book(stream: &[u8], most: u64) -> Result<(), ParseError> {

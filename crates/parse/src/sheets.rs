@@ -5,7 +5,13 @@ use std::{collections::BTreeMap, io::Cursor};
 use calamine::{Data, DataRef, ExcelDateTime, Reader, SheetType, Xls, XlsError, Xlsx, XlsxError};
 use docent_core::{BlockKind, DocumentBuilder, Location, ParseError, cell_name, heading_words};
 
-use crate::{ParseOptions, Parsed, damaged, detect::Format, encrypted, package, reserve, too_large};
+use crate::{
+    ParseOptions, Parsed, damaged,
+    detect::Format,
+    encrypted,
+    ole::{self, Ole},
+    package, reserve, too_large,
+};
 
 /// This many blank rows part two regions.
 const GAP: u32 = 3;
@@ -78,11 +84,19 @@ fn read_sheet(
     }
 }
 
-/// The format before 2007: at most 65,536 rows of 256 columns, read whole.
+/// The format before 2007: at most 65,536 rows of 256 columns, read whole. calamine gets the book alone, in a file made
+/// here: it trusts the chains of sectors of the file that it stands in.
 fn old(bytes: &[u8], options: &ParseOptions) -> Parsed {
-    reserve::check_old(bytes, options.max_cells)?;
-    let mut book = Xls::new(Cursor::new(bytes)).map_err(|error| match error {
+    let ole = Ole::open(bytes).ok_or_else(|| damaged("damaged: the directory of the file cannot be read"))?;
+    let stream = ["workbook", "book"].iter().find_map(|name| ole.stream(ole::ROOT, name));
+    let stream = stream.ok_or_else(|| damaged("damaged: there is no workbook in it"))?;
+    reserve::check_old(&stream, options.max_cells)?;
+    let whole = ole::with_stream("Workbook", &stream)
+        .ok_or_else(|| too_large("its workbook is larger than 400 MB".to_owned()))?;
+    drop(stream);
+    let mut book = Xls::new(Cursor::new(whole)).map_err(|error| match error {
         XlsError::Password => encrypted(),
+        _ if ole.is_cut() => damaged("damaged: the workbook is cut off"),
         other => damaged(format!("damaged: {other}")),
     })?;
     let mut builder = DocumentBuilder::new("application/vnd.ms-excel");
@@ -98,6 +112,10 @@ fn old(bytes: &[u8], options: &ParseOptions) -> Parsed {
             }
         }
         sheet.add_to(&mut builder, &name, &mut budget)?;
+    }
+    if ole.is_cut() {
+        let note = "[this workbook was not read to its end: the file is cut off or damaged]";
+        builder.push(BlockKind::Paragraph, note, Location::default());
     }
     Ok(builder.finish())
 }

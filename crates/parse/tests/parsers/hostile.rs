@@ -6,7 +6,10 @@ use docent_core::{ParseErrorKind, Parser};
 use docent_parse::{ParseOptions, Parsers};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use super::made::{container, docx};
+use super::{
+    compound::compound,
+    made::{container, docx},
+};
 
 const EXTENSIONS: [&str; 37] = [
     "txt", "md", "html", "csv", "json", "jsonl", "xml", "rs", "pdf", "docx", "xlsx", "pptx", "doc", "xls",
@@ -90,6 +93,22 @@ fn flipped_and_cut_containers() {
     }
     let cut = parsers.parse("x.docx".as_ref(), &sound[..sound.len() / 2]).unwrap_err();
     assert_eq!(cut.kind, ParseErrorKind::Damaged, "{cut}");
+}
+
+#[test]
+fn an_old_workbook_cut_off_anywhere() {
+    let record =
+        |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
+    // The start of the globals, blanks to make it more than a few sectors, and the end.
+    let mut book = record(0x0809, &[0, 6, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    book.extend(record(0x00FF, &[0; 5000]));
+    book.extend(record(0x000A, &[]));
+    let sound = compound(&[("Workbook".to_owned(), book)]);
+    for length in (0..sound.len()).step_by(7) {
+        if let Err(error) = super::without_pdfium().parse("a.xls".as_ref(), &sound[..length]) {
+            assert_ne!(error.kind, ParseErrorKind::Crashed, "cut off after {length} bytes: {error}");
+        }
+    }
 }
 
 /// A container whose `part` inflates to `megabytes` of blanks.
