@@ -1,8 +1,11 @@
-//! kill -9 at random instants while a changing folder is indexed: nothing is lost, nothing is doubled.
+//! kill -9 at random instants while a changing folder is indexed and other processes search it: nothing is torn, nothing is
+//! lost, nothing is doubled.
 
 use std::{
-    collections::BTreeMap,
-    env, fs, thread,
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -73,25 +76,29 @@ impl Folder<'_> {
     }
 }
 
-#[test]
-fn kills_at_random_instants_lose_and_double_nothing() {
-    let kills = setting("DOCENT_KILLS", 8);
-    let seed = setting("DOCENT_SEED", u64::from(std::process::id()));
-    println!("DOCENT_SEED={seed} DOCENT_KILLS={kills}");
-    eprintln!("DOCENT_SEED={seed} DOCENT_KILLS={kills}");
-    let home = Home::small();
-    let mut folder = Folder { home: &home, dice: Dice(seed), next: 1, there: BTreeMap::new() };
-    for n in 0..40 {
-        folder.write(&format!("{}/{n}-first.md", n % 4));
+/// Searches until it is `over`, each time in a new process: every document is there once, and whole. Returns how often.
+fn search_on(home: &Home, over: &AtomicBool) -> u32 {
+    let mut searches = 0;
+    while !over.load(Ordering::Relaxed) {
+        let found = home.json(&["search", "--mode", "lexical", "-k", "1000", EVERYWHERE]);
+        let texts: Vec<&str> =
+            found["hits"].as_array().unwrap().iter().map(|hit| hit["text"].as_str().unwrap()).collect();
+        let different: BTreeSet<&str> = texts.iter().copied().collect();
+        assert_eq!(texts.len(), different.len(), "a passage is found twice: {found}");
+        assert!(texts.len() > 10, "{found}");
+        for text in texts {
+            assert!(text.contains(EVERYWHERE) && text.trim_end().ends_with('.'), "torn: {text}");
+        }
+        searches += 1;
     }
-    home.add();
-    // One run in peace says how long a run takes.
-    folder.change();
-    let started = Instant::now();
-    home.json(&["index"]);
-    let usual = started.elapsed();
+    searches
+}
 
-    let mut killed = 0;
+/// Kills runs at random instants; returns how many were still at work, and how long the slowest check of what they left
+/// took: it starts as every writer does.
+fn kill_on(folder: &mut Folder<'_>, kills: u64, usual: Duration) -> (u64, Duration) {
+    let home = folder.home;
+    let (mut killed, mut slowest) = (0, Duration::ZERO);
     for round in 0..kills {
         folder.change();
         let running = start(home.command(&["index", "--json"]));
@@ -112,11 +119,50 @@ fn kills_at_random_instants_lose_and_double_nothing() {
             running.signal(Signal::KILL);
             running.finish();
         }
+        let started = Instant::now();
         let output = home.docent(&["check", "--json"]);
+        slowest = slowest.max(started.elapsed());
         assert_eq!(output.code, Some(0), "round {round}, killed after {delay:?}: {output:?}");
         assert_eq!(output.json()["clean"], true, "round {round}, killed after {delay:?}: {output:?}");
     }
-    eprintln!("{killed} of {kills} were killed at work; a run takes {} ms", usual.as_millis());
+    (killed, slowest)
+}
+
+#[test]
+fn kills_at_random_instants_lose_and_double_nothing() {
+    let kills = setting("DOCENT_KILLS", 50);
+    let seed = setting("DOCENT_SEED", u64::from(std::process::id()));
+    println!("DOCENT_SEED={seed} DOCENT_KILLS={kills}");
+    eprintln!("DOCENT_SEED={seed} DOCENT_KILLS={kills}");
+    let home = Home::small();
+    let mut folder = Folder { home: &home, dice: Dice(seed), next: 1, there: BTreeMap::new() };
+    for n in 0..40 {
+        folder.write(&format!("{}/{n}-first.md", n % 4));
+    }
+    home.add();
+    // One run in peace says how long a run takes.
+    folder.change();
+    let started = Instant::now();
+    home.json(&["index"]);
+    let usual = started.elapsed();
+
+    let over = AtomicBool::new(false);
+    let (killed, slowest, searches) = thread::scope(|scope| {
+        let searching = scope.spawn(|| search_on(&home, &over));
+        let rounds = scope.spawn(|| kill_on(&mut folder, kills, usual));
+        let (killed, slowest) = rounds.join().unwrap_or_else(|panic| {
+            over.store(true, Ordering::Relaxed);
+            std::panic::resume_unwind(panic)
+        });
+        over.store(true, Ordering::Relaxed);
+        (killed, slowest, searching.join().unwrap())
+    });
+    eprintln!(
+        "{killed} of {kills} were killed at work; a run takes {} ms; the slowest check after a kill took {} ms; \
+         {searches} searches meanwhile",
+        usual.as_millis(),
+        slowest.as_millis()
+    );
     assert!(kills < 4 || killed > 0, "no run was killed before it ended");
 
     let report = home.json(&["index"]);
