@@ -293,7 +293,7 @@ fn child() {
         }
         fs::write(plan.notes().join((n + 1).to_string()), "").unwrap();
     }
-    let index = index.map_or_else(|| Index::at(&plan.home()).unwrap(), |index| index);
+    let index = index.unwrap_or_else(|| Index::at(&plan.home()).unwrap());
     assert!(index.holds(states.last().unwrap()), "{}", brief(&index.state().passages()));
     index.check();
     eprintln!("faults that struck: {}", fault::fired());
@@ -580,4 +580,19 @@ fn short_writes_leave_a_whole_index() {
         eprintln!("files of up to {limit} blocks: {} acts done", ended.done);
         assert!(limit > 8 || !ended.status.success(), "nothing was too large");
     }
+}
+
+#[test]
+fn the_points_are_told_of() {
+    let page = include_str!("../../../../docs/durability.md");
+    for &point in Point::ALL {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", point.name())));
+        let after = match point.after() {
+            After::Old => "undone",
+            After::New => "finished",
+            After::Same => "same",
+        };
+        assert!(row.is_some_and(|row| row.ends_with(&format!("| {after} |"))), "{}: {row:?}", point.name());
+    }
+    assert_eq!(page.lines().filter(|line| line.starts_with("| `")).count(), Point::ALL.len());
 }
