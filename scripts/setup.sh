@@ -39,6 +39,7 @@ need libprotobuf-dev has_protobuf_types
 need python3-venv "python3 -c 'import venv, ensurepip'"
 if [[ ${1:-} == test ]]; then
   need strace "command -v strace"
+  need faketime "command -v faketime"
   need poppler-utils "command -v pdftotext"
 fi
 

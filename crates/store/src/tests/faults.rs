@@ -582,6 +582,25 @@ fn short_writes_leave_a_whole_index() {
     }
 }
 
+/// A clock that is ten years off for one process, which is killed at work, is right for the next.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_clock_that_jumps_does_no_harm() {
+    for offset in ["+10y", "-10y"] {
+        let kill = Fault { point: Point::CatalogFinish, nth: 6, kind: Kind::Kill };
+        let (_folder, plan) = plan(eventful(), vec![kill]);
+        // A clock that only counts is left alone: threads wait by it.
+        let tool = ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", offset];
+        let ended = go_through(&plan, &tool);
+        assert!(!ended.status.success() && ended.done > 3, "{}", ended.said);
+        let index = Index::at(&plan.home()).unwrap();
+        let catalog = &index.writer.store().catalog;
+        let made: String = catalog.meta("created").unwrap().unwrap();
+        let years = jiff::Timestamp::now().duration_since(made.parse().unwrap()).as_hours() / (365 * 24);
+        assert!(years.abs() >= 9, "the clock was not off: {made}");
+    }
+}
+
 #[test]
 fn the_points_are_told_of() {
     let page = include_str!("../../../../docs/durability.md");
