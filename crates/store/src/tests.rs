@@ -3,6 +3,7 @@
 mod attempts;
 mod damage;
 mod faults;
+mod histories;
 mod scans;
 
 use std::{
