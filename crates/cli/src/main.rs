@@ -20,7 +20,12 @@ use std::{
 
 use clap::Parser;
 
-use crate::{args::Cli, context::Context, exit::Exit, output::Output};
+use crate::{
+    args::{Cli, Command, ModelsCommand},
+    context::Context,
+    exit::Exit,
+    output::Output,
+};
 
 fn main() -> ExitCode {
     stay_silent();
@@ -38,6 +43,14 @@ fn main() -> ExitCode {
         Err(error) => return errors::report_usage(&error, output).into(),
     };
     output.take(&cli.global);
+    // The one command that connects.
+    if !matches!(cli.command, Command::Models(ModelsCommand::Pull { .. })) {
+        docent::close_network();
+    }
+    // Models may be shared with other users.
+    if !matches!(cli.command, Command::Models(_)) {
+        docent::keep_files_private();
+    }
     // A mistake in docent is one error like any other, after the panic's own message on stderr.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let context = Context::new(&cli.global, output)?;

@@ -5,7 +5,7 @@ use docent_models::machine_memory;
 use docent_parse::workers::Seal;
 use serde::{Deserialize, Serialize};
 
-use crate::{Engine, recognising};
+use crate::{Engine, private::is_network_closed, recognising};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,7 @@ impl Engine {
         }
         ocr(self, &mut report);
         parsers(self, &mut report);
+        network(&mut report);
         watch_limits(self, &mut report);
         report.healthy = report.checks.iter().all(|check| check.state != "failed");
         report
@@ -161,6 +162,20 @@ fn parsers(engine: &Engine, report: &mut DoctorReport) {
             let state = if system_calls { "ok" } else { "warning" };
             report.add("parsers", state, detail, (!system_calls).then_some(hint));
         }
+    }
+}
+
+fn network(report: &mut DoctorReport) {
+    if is_network_closed() {
+        report.add(
+            "network",
+            "ok",
+            "closed to this process: the kernel refuses every socket but local ones",
+            None,
+        );
+    } else {
+        let hint = "docent opens no connection; nothing but its own code keeps it from it here".to_owned();
+        report.add("network", "warning", "this system cannot close it to a process", Some(hint));
     }
 }
 

@@ -231,18 +231,23 @@ fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
     bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four))
 }
 
+/// The length from which on a stream stands in sectors of the file itself.
+pub(crate) const SHORTEST: usize = MINI_STREAM as usize;
+
 /// A sound compound file of one stream, for libraries that trust what a file says of itself. `None` where the stream is
-/// longer than the table in the header can name.
+/// shorter than [`SHORTEST`], or longer than the table in the header can name.
 pub(crate) fn with_stream(name: &str, stream: &[u8]) -> Option<Vec<u8>> {
     const SECTOR: usize = 4096;
     const NAMED: usize = 109;
     const FREE: u32 = 0xFFFF_FFFF;
     const END: u32 = 0xFFFF_FFFE;
     const TABLE: u32 = 0xFFFF_FFFD;
-    // Sectors: the table, the directory, the stream, which is never so short that it would stand in the mini stream.
-    let length = stream.len().max(MINI_STREAM as usize);
-    let data = length.div_ceil(SECTOR);
+    // Sectors: the table, the directory, the stream.
+    let data = stream.len().div_ceil(SECTOR);
     let tables = (1..=NAMED).find(|tables| tables * SECTOR / 4 > tables + data)?;
+    if stream.len() < SHORTEST {
+        return None;
+    }
     let (tables32, data32) = (u32::try_from(tables).ok()?, u32::try_from(data).ok()?);
 
     let mut file = Vec::with_capacity((2 + tables + data) * SECTOR);
@@ -278,7 +283,7 @@ pub(crate) fn with_stream(name: &str, stream: &[u8]) -> Option<Vec<u8>> {
     };
     // A start that is none is taken for a file without a directory.
     entry("Root Entry", 5, 1, 0, 0);
-    entry(name, 2, FREE, first, length as u64);
+    entry(name, 2, FREE, first, stream.len() as u64);
     file.resize(table_ends + SECTOR, 0);
     file.extend(stream);
     file.resize((2 + tables + data) * SECTOR, 0);
@@ -300,15 +305,13 @@ mod tests {
 
     #[test]
     fn a_stream_that_was_put_into_a_file_is_read_from_it() {
-        for length in [0, 1, 4095, 4096, 4097, 5_000_000] {
+        for length in [4096, 4097, 5_000_000] {
             let stream: Vec<u8> = (0..length).map(|n| n as u8 | 1).collect();
             let file = with_stream("Workbook", &stream).unwrap();
             let ole = Ole::open(&file).unwrap();
-            let read = ole.stream(ROOT, "workbook").unwrap();
-            assert_eq!(read.len(), length.max(4096));
-            assert!(read.starts_with(&stream) && !ole.is_cut());
-            assert!(read[length..].iter().all(|byte| *byte == 0));
+            assert!(ole.stream(ROOT, "workbook").unwrap() == stream && !ole.is_cut());
         }
+        assert!(with_stream("Workbook", &[1; 4095]).is_none());
         assert!(with_stream("Workbook", &vec![0; 500 << 20]).is_none());
     }
 }

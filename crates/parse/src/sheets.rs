@@ -10,7 +10,7 @@ use crate::{
     detect::Format,
     encrypted,
     ole::{self, Ole},
-    package, reserve, too_large,
+    package, quiet, reserve, too_large,
 };
 
 /// This many blank rows part two regions.
@@ -19,6 +19,8 @@ const GAP: u32 = 3;
 const LONGEST_HEADER: usize = 2000;
 /// A header stands in one of the first rows of its region.
 const HEADER_WITHIN: usize = 3;
+/// The record that ends a part of an old workbook.
+const END_OF_PART: [u8; 4] = [0x0A, 0, 0, 0];
 /// The last row and column that Excel has.
 const LAST: (u32, u32) = (1_048_575, 16_383);
 
@@ -89,16 +91,24 @@ fn read_sheet(
 fn old(bytes: &[u8], options: &ParseOptions) -> Parsed {
     let ole = Ole::open(bytes).ok_or_else(|| damaged("damaged: the directory of the file cannot be read"))?;
     let stream = ["workbook", "book"].iter().find_map(|name| ole.stream(ole::ROOT, name));
-    let stream = stream.ok_or_else(|| damaged("damaged: there is no workbook in it"))?;
-    reserve::check_old(&stream, options.max_cells)?;
+    let mut stream = stream.ok_or_else(|| damaged("damaged: there is no workbook in it"))?;
+    let cut_off = || damaged("damaged: the workbook is cut off");
+    // Before it is checked: what ends within a record is read on into what was added.
+    let missing = ole::SHORTEST.saturating_sub(stream.len());
+    stream.extend(END_OF_PART.iter().cycle().take(missing));
+    reserve::check_old(&stream, options.max_cells)
+        .map_err(|error| if ole.is_cut() { cut_off() } else { error })?;
     let whole = ole::with_stream("Workbook", &stream)
         .ok_or_else(|| too_large("its workbook is larger than 400 MB".to_owned()))?;
     drop(stream);
-    let mut book = Xls::new(Cursor::new(whole)).map_err(|error| match error {
-        XlsError::Password => encrypted(),
-        _ if ole.is_cut() => damaged("damaged: the workbook is cut off"),
-        other => damaged(format!("damaged: {other}")),
-    })?;
+    // It reads the fields of a record without looking whether they are there, and panics at one that is too short.
+    let mut book = match quiet::catch(|| Xls::new(Cursor::new(whole))) {
+        Some(Ok(book)) => book,
+        Some(Err(XlsError::Password)) => return Err(encrypted()),
+        _ if ole.is_cut() => return Err(cut_off()),
+        Some(Err(other)) => return Err(damaged(format!("damaged: {other}"))),
+        None => return Err(damaged("damaged: its records are not such as Excel writes")),
+    };
     let mut builder = DocumentBuilder::new("application/vnd.ms-excel");
     let mut budget = Budget::new(options);
     for name in book.sheet_names() {
@@ -114,6 +124,9 @@ fn old(bytes: &[u8], options: &ParseOptions) -> Parsed {
         sheet.add_to(&mut builder, &name, &mut budget)?;
     }
     if ole.is_cut() {
+        if builder.text_bytes() == 0 {
+            return Err(cut_off());
+        }
         let note = "[this workbook was not read to its end: the file is cut off or damaged]";
         builder.push(BlockKind::Paragraph, note, Location::default());
     }

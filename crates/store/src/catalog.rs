@@ -213,6 +213,21 @@ impl Catalog {
         self.add_columns()
     }
 
+    /// Sees to it that readers and the writer do not wait for each other: a catalog that was copied by other means than docent's
+    /// may have lost that. For the one writer.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn keep_log(&self) -> Result<()> {
+        self.read(|connection| {
+            let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+            if mode != "wal" {
+                connection.pragma_update(None, "journal_mode", "WAL")?;
+            }
+            Ok(())
+        })
+    }
+
     /// Moves what was written into the main file, so that the log keeps nothing that was deleted; `false` where a
     /// reader was in the way.
     ///
@@ -313,8 +328,8 @@ impl Catalog {
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(30))?;
-    // Of a file that is there, it is the mode already. Asked for by a reader while another process makes the file, SQLite
-    // would refuse at once, whatever the timeout.
+    // Of a file that is there, it is the mode already (see `keep_log`). Asked for by a reader while another process makes the
+    // file, SQLite would refuse at once, whatever the timeout.
     if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
         connection.pragma_update(None, "journal_mode", "WAL")?;
     }

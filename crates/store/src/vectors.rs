@@ -231,6 +231,10 @@ impl Vectors {
         }
         let newer: Vec<PathBuf> =
             versions.into_iter().filter(|(found, _)| *found > version).map(|(_, path)| path).collect();
+        if !newer.is_empty() {
+            // Their names come again, whatever becomes of this: files that bear them are to be synced again.
+            *lock(&self.durable) = Durable::default();
+        }
         for path in &newer {
             fault::pass(Point::RecoverManifest)?;
             fs::remove_file(path).doing("remove", path)?;
@@ -238,7 +242,6 @@ impl Vectors {
         if !newer.is_empty() {
             // Lance's note of its newest version; it does without.
             let _ = fs::remove_file(manifests.join("latest_version_hint.json"));
-            // Their names come again, and their files have to be synced again.
             fault::pass(Point::RecoverSync)?;
             self.sync()?;
         }

@@ -77,7 +77,10 @@ impl StoreWriter {
 
     fn open_or_create(home: &Home, embedder: &EmbedderIdentity) -> Result<Store> {
         let catalog = match Catalog::open(&home.catalog())? {
-            Some(catalog) => catalog,
+            Some(catalog) => {
+                catalog.keep_log()?;
+                catalog
+            }
             // A new one would number its documents like the old one, whose text the stores still hold.
             None if Words::open(&home.words())?.is_some() => return Err(catalog_lost(home)),
             None => {
@@ -95,7 +98,9 @@ impl StoreWriter {
         }
         // Nothing was ever published: what is there is half of a first start.
         if look_at(&home.words())?.is_some() {
-            fs::remove_dir_all(home.words()).doing("remove", home.words())?;
+            // A reader that looks in may leave a lock file in it meanwhile.
+            let remove = || fs::remove_dir_all(home.words());
+            remove().or_else(|_| remove()).or_else(|_| remove()).doing("remove", home.words())?;
         }
         fault::pass(Point::CreateVectors)?;
         let vectors = Vectors::new(home.vectors(), embedder.dimensions).create()?;

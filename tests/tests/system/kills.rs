@@ -55,7 +55,13 @@ impl Folder<'_> {
     fn change(&mut self) {
         for _ in 0..6 + self.dice.below(8) {
             let name = format!("{}/{}.md", self.dice.below(4), self.next);
+            // So many that a search can name them all.
+            let is_full = self.there.len() > 300;
             match (self.dice.below(10), self.any()) {
+                (0..=3, Some(old)) if is_full => {
+                    fs::remove_file(self.home.docs().join(&old)).unwrap();
+                    self.there.remove(&old);
+                }
                 (0..=3, _) | (_, None) => self.write(&name),
                 (4..=6, Some(old)) => self.write(&old),
                 (7..=8, Some(old)) => {

@@ -111,6 +111,30 @@ fn an_old_workbook_cut_off_anywhere() {
     }
 }
 
+#[test]
+fn an_old_workbook_that_ends_within_a_record() {
+    let record =
+        |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
+    let beginning = |kind| record(0x0809, &[0, 6, kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    // One sheet, called S, which says that it has 2^32 rows; the last bytes of that record are not there.
+    let globals = |at: u32| {
+        let sheet = [&at.to_le_bytes()[..], &[0, 0, 1, 0, b'S']].concat();
+        [beginning(5), record(0x0085, &sheet), record(0x000A, &[])].concat()
+    };
+    let mut book = globals(globals(0).len() as u32);
+    book.extend(beginning(0x10));
+    book.extend(record(0x0200, &[0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 1, 0, 0]));
+    book.truncate(book.len() - 2);
+    let refused = |book: Vec<u8>| {
+        let file = compound(&[("Workbook".to_owned(), book)]);
+        let error = super::without_pdfium().parse("a.xls".as_ref(), &file).unwrap_err();
+        assert_eq!(error.kind, ParseErrorKind::Damaged, "{error}");
+    };
+    refused(book);
+    // References to other books, without the number of them.
+    refused([beginning(5), record(0x0017, &[]), record(0x000A, &[])].concat());
+}
+
 /// A container whose `part` inflates to `megabytes` of blanks.
 fn bomb(part: &str, megabytes: usize) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));

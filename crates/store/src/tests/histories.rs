@@ -246,7 +246,7 @@ impl Index {
 #[test]
 #[ignore = "is begun by the tests that read its plan"]
 fn child() {
-    let plan = env::var(PLAN).expect("the plan's path");
+    let Ok(plan) = env::var(PLAN) else { return };
     let plan: Plan = serde_json::from_slice(&fs::read(plan).unwrap()).unwrap();
     let states = Model::states(&plan.acts);
     fault::arm(plan.faults.clone());
@@ -295,7 +295,7 @@ fn child() {
     let index = index.unwrap_or_else(|| Index::at(&plan.home()).unwrap());
     assert!(index.holds(states.last().unwrap()), "{}", brief(&index.state().passages()));
     index.check();
-    eprintln!("faults that struck: {}", fault::fired());
+    eprintln!("faults that struck: {}, failures: {tries}", fault::fired());
 }
 
 /// The first of many passages.
