@@ -175,7 +175,7 @@ fn network(report: &mut DoctorReport) {
         );
     } else {
         let hint = "docent opens no connection; nothing but its own code keeps it from it here".to_owned();
-        report.add("network", "warning", "this system cannot close it to a process", Some(hint));
+        report.add("network", "warning", "not closed to this process by the system", Some(hint));
     }
 }
 

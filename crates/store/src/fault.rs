@@ -172,8 +172,11 @@ mod armed {
         let error = |kind, what| Err(Error::new(kind, format!("{what} at {}", point.name())));
         match kind {
             Kind::Kill => {
-                let _ =
-                    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+                #[cfg(unix)]
+                {
+                    use rustix::process::{Signal, getpid, kill_process};
+                    let _ = kill_process(getpid(), Signal::KILL);
+                }
                 std::process::abort()
             }
             Kind::DiskFull => error(ErrorKind::DiskFull, "no space left"),
